@@ -1,0 +1,29 @@
+"""The one command that starts the service."""
+
+import argparse
+import os
+
+import django
+from django.conf import settings
+
+from . import about
+from .server import run
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.settings")
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    parser = argparse.ArgumentParser(prog=about.TITLE, description=about.SUMMARY)
+    parser.add_argument("--reload", action="store_true", help="restart when a source file changes")
+    reload: bool = parser.parse_args().reload
+    django.setup()
+    # Only now: Django's models need its settings.
+    from .realtime.tables import prepare_tables  # noqa: PLC0415
+
+    prepare_tables()
+    run(f"{__package__}.asgi:application", settings.SERVICE, reload=reload)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The HTTP calls."""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.responses import Response
+from ninja.security import APIKeyHeader
+
+from . import about
+from .realtime.services import manager_of
+from .rooms import access
+from .rooms.errors import RoomsError
+from .rooms.frames import problems
+from .rooms.requests import CreatedRoom, IssuedToken, NewRoom, Problem, Status, TokenRequest
+
+
+class RequireKey(APIKeyHeader):
+    """Lets only a caller with the API key pass."""
+
+    param_name = "Authorization"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> bool:
+        """Whether the caller may go on."""
+        access.require_key(key, manager_of(request).config)
+        return True
+
+
+class GuestOrKey(APIKeyHeader):
+    """Lets guests pass too where they are allowed; `request.auth` says who is trusted."""
+
+    param_name = "Authorization"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> str:
+        """Who the caller is."""
+        trusted = access.guest_or_key(key, manager_of(request).config)
+        return "trusted" if trusted else "guest"
+
+
+api = NinjaAPI(title=about.TITLE, version=about.VERSION, description=about.SUMMARY)
+
+
+@api.get("/healthz", tags=["health"])
+async def healthz(request: HttpRequest) -> Status:
+    """Whether the process lives."""
+    return Status(status="ok")
+
+
+@api.get("/readyz", tags=["health"], response={200: Status, 503: Problem})
+async def readyz(request: HttpRequest) -> tuple[int, Status | Problem]:
+    """Whether the process takes clients."""
+    if manager_of(request).draining:
+        return 503, Problem(detail="This process is stopping.")
+    return 200, Status(status="ok")
+
+
+@api.post(
+    "/rooms",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={201: CreatedRoom, 401: Problem, 409: Problem, 422: Problem},
+)
+async def create_room(request: HttpRequest, room: NewRoom) -> tuple[int, CreatedRoom]:
+    """Create a room."""
+    created = await manager_of(request).create_room(
+        room.name, password=room.password, capacity=room.capacity, presence=room.presence
+    )
+    return 201, CreatedRoom(name=created.name)
+
+
+@api.delete(
+    "/rooms/{room}",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={204: None, 401: Problem, 404: Problem},
+)
+async def delete_room(request: HttpRequest, room: str) -> tuple[int, None]:
+    """Delete a room; its members' connections close."""
+    await manager_of(request).close_room(room)
+    return 204, None
+
+
+@api.post(
+    "/rooms/{room}/tokens",
+    tags=["rooms"],
+    auth=GuestOrKey(),
+    response={201: IssuedToken, 401: Problem, 403: Problem, 404: Problem, 422: Problem},
+)
+async def issue_token(
+    request: HttpRequest, room: str, body: TokenRequest
+) -> tuple[int, IssuedToken]:
+    """Exchange a name, and a password where the room has one, for a token."""
+    trusted = request.auth == "trusted"  # type: ignore[attr-defined]  # ninja sets it
+    token = await manager_of(request).issue_token(
+        room, body.user, body.ttl, password=body.password, trusted=trusted
+    )
+    return 201, IssuedToken(token=token, expires_in=body.ttl)
+
+
+@api.exception_handler(RoomsError)
+def rooms_error(request: HttpRequest, error: RoomsError) -> HttpResponse:
+    """Answer a call that cannot be carried out."""
+    return Response({"detail": str(error)}, status=error.status)
+
+
+@api.exception_handler(ValidationError)
+def validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Answer a body that has other fields than it takes."""
+    detail = problems(error.errors, skip=2)
+    return Response({"detail": detail}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+@api.exception_handler(HttpError)
+def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Answer a body that can't be read, which ninja calls a bad request."""
+    unreadable = error.status_code == HTTPStatus.BAD_REQUEST
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if unreadable else error.status_code
+    return Response({"detail": str(error)}, status=status)

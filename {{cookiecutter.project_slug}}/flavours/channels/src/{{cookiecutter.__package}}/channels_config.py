@@ -1,0 +1,33 @@
+"""The settings that only a Django project has."""
+
+from typing import Annotated, Self
+
+import dj_database_url
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import NoDecode
+
+from .config import Config, Takes, listed
+
+SQLITE = "sqlite:///db.sqlite3"
+
+
+class ChannelsConfig(Config):
+    """The service's settings, and Django's."""
+
+    database_url: Annotated[str, Takes("a URL like postgres://user:password@host:5432/name")] = (
+        Field(SQLITE, description="where Django keeps its tables", repr=False)
+    )
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(listed),
+        Takes("host names, comma-separated, or *"),
+    ] = Field(("*",), description="the `Host` headers that Django answers to")
+
+    @model_validator(mode="after")
+    def _database(self) -> Self:
+        try:
+            dj_database_url.parse(self.database_url)
+        except ValueError as error:
+            raise ValueError(f"DATABASE_URL: {error}") from None
+        return self

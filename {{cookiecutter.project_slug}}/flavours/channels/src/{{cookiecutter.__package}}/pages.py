@@ -1,0 +1,14 @@
+"""What a browser is shown."""
+
+from pathlib import Path
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+_STATIC = Path(__file__).parent / "static"
+
+
+@require_safe
+def index(_: HttpRequest) -> HttpResponse:
+    """The page."""
+    return HttpResponse((_STATIC / "index.html").read_bytes())

@@ -1,0 +1,46 @@
+"""The WebSocket consumer: a thin adapter around the connection manager."""
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from ..rooms.connection import Connection
+from ..rooms.handshake import read_handshake
+from ..rooms.manager import ConnectionManager
+
+
+class RoomConsumer(AsyncWebsocketConsumer):
+    """Serves one client in one room.
+
+    It is accepted whatever comes: only an accepted client can be told why it has to go.
+    """
+
+    # The manager passes messages on, so a consumer needs no channel of its own.
+    channel_layer_alias = ""
+
+    def __init__(self, manager: ConnectionManager) -> None:
+        super().__init__()
+        self.manager = manager
+        self.connection: Connection | None = None
+
+    async def connect(self) -> None:
+        """Accept the client and let it into the room, or tell it why not."""
+        subprotocol, token = read_handshake(self.scope)
+        await self.accept(subprotocol)
+        user = self.scope.get("user")
+        self.connection = await self.manager.connect(
+            self.scope["url_route"]["kwargs"]["room"],
+            self.send,
+            self.close,
+            token=token,
+            user=user.get_username() if user and user.is_authenticated else None,
+        )
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Hand over what the client sent."""
+        frame = (bytes_data or b"") if text_data is None else text_data
+        if self.connection:
+            await self.manager.receive(self.connection, frame)
+
+    async def disconnect(self, code: int) -> None:
+        """Forget the client."""
+        if self.connection:
+            await self.manager.disconnect(self.connection)

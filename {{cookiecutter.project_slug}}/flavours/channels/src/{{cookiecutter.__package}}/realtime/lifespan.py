@@ -1,0 +1,21 @@
+"""The start and the end of the application, as ASGI tells them."""
+
+from ..rooms.gate import Receive, Scope, Send
+from ..rooms.manager import ConnectionManager
+
+
+class Lifespan:
+    """Starts a manager, and leaves it in the state that every scope gets."""
+
+    def __init__(self, manager: ConnectionManager) -> None:
+        self._manager = manager
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one lifespan scope."""
+        await receive()
+        await self._manager.start()
+        # The server drains this manager when it stops.
+        scope["state"]["manager"] = self._manager
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,17 @@
+"""The tables that a start needs."""
+
+import sys
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def prepare_tables() -> None:
+    """Make the tables on SQLite; elsewhere end the process if they are not there."""
+    if connection.vendor == "sqlite":
+        call_command("migrate", verbosity=0, interactive=False)
+        return
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        sys.exit("The database lacks tables: run `uv run python manage.py migrate` first")

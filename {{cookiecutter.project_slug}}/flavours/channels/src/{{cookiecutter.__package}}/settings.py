@@ -1,0 +1,109 @@
+"""Django's settings; what an operator sets stands in `Config` and comes from the environment."""
+
+from pathlib import Path
+
+import dj_database_url
+from corsheaders.defaults import default_headers
+
+from .channels_config import ChannelsConfig
+from .config import load_config
+
+SERVICE = load_config(ChannelsConfig)
+
+SECRET_KEY = SERVICE.secret_key
+DEBUG = SERVICE.debug
+ALLOWED_HOSTS = list(SERVICE.allowed_hosts)
+
+INSTALLED_APPS = [
+    # Before staticfiles, whose runserver it replaces.
+    f"{__package__}.realtime",
+    "corsheaders",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    f"{__package__}.middleware.json_errors",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = f"{__package__}.urls"
+ASGI_APPLICATION = f"{__package__}.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": dj_database_url.parse(SERVICE.database_url, conn_max_age=60)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [Path(__file__).parent / "static"]
+# Static files are served from where they lie: nothing to collect before a start.
+WHITENOISE_USE_FINDERS = True
+
+CORS_ALLOWED_ORIGINS = list(SERVICE.allowed_origins)
+CORS_ALLOW_HEADERS = default_headers
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname}: {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO"},
+        # The access log has a line for each of these.
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+if not DEBUG:
+    # The admin insists on TLS, which a proxy in front ends; the API and the sockets leave that
+    # to the proxy.
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^(?!admin/)"]
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 3600
+    # These speak for all subdomains, which this service does not.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

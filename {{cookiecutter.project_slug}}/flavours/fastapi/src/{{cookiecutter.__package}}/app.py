@@ -1,0 +1,73 @@
+"""The FastAPI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from pwdlib import PasswordHash
+from starlette.exceptions import HTTPException
+
+from . import about, api, pages, socket
+from .config import Config, load_config
+from .rooms.errors import RoomsError
+from .rooms.frames import problems
+from .rooms.gate import Gate
+from .rooms.manager import ConnectionManager
+from .rooms.memory import MemoryRoomStore
+
+
+def create_app(config: Config | None = None) -> FastAPI:
+    """Build the application, with settings from the environment if none are given."""
+    config = config or load_config(Config)
+    app = FastAPI(
+        title=about.TITLE, version=about.VERSION, description=about.SUMMARY, lifespan=_lifespan
+    )
+    app.state.config = config
+    app.state.manager = ConnectionManager(config, MemoryRoomStore(PasswordHash.recommended()))
+    for router in (pages.router, api.router, socket.router):
+        app.include_router(router)
+    app.add_exception_handler(RoomsError, _rooms_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    if config.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=config.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+        )
+    app.add_middleware(Gate, config=config)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    manager: ConnectionManager = app.state.manager
+    await manager.start()
+    # The server drains this manager when it stops.
+    yield {"manager": manager}
+
+
+async def _rooms_error(_: Request, error: Exception) -> JSONResponse:
+    status = error.status if isinstance(error, RoomsError) else RoomsError.status
+    return JSONResponse({"detail": str(error)}, status)
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    # FastAPI calls a body that it can't read a bad request.
+    unreadable = error.status_code == HTTPStatus.BAD_REQUEST
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if unreadable else error.status_code
+    return JSONResponse({"detail": error.detail}, status, error.headers)
+
+
+async def _validation_error(_: Request, error: Exception) -> JSONResponse:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    detail = problems(found, skip=1)
+    return JSONResponse({"detail": detail}, HTTPStatus.UNPROCESSABLE_ENTITY)

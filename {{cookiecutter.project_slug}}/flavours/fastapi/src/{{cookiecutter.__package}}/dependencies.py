@@ -1,0 +1,46 @@
+"""What endpoints ask for. A test replaces any of these by `app.dependency_overrides`."""
+
+from typing import Annotated
+
+from fastapi import Depends, Security
+from fastapi.requests import HTTPConnection
+from fastapi.security import APIKeyHeader
+
+from .config import Config
+from .rooms import access
+from .rooms.manager import ConnectionManager
+
+_authorization = APIKeyHeader(
+    name="Authorization", auto_error=False, description="`Bearer <API_KEY>`"
+)
+
+
+def get_config(connection: HTTPConnection) -> Config:
+    """The settings."""
+    config: Config = connection.app.state.config
+    return config
+
+
+def get_manager(connection: HTTPConnection) -> ConnectionManager:
+    """The connection manager, for HTTP calls and sockets alike."""
+    manager: ConnectionManager = connection.app.state.manager
+    return manager
+
+
+ConfigDependency = Annotated[Config, Depends(get_config)]
+Manager = Annotated[ConnectionManager, Depends(get_manager)]
+Authorization = Annotated[str | None, Security(_authorization)]
+
+
+def require_key(authorization: Authorization, config: ConfigDependency) -> None:
+    """Let only a caller with the API key pass."""
+    access.require_key(authorization, config)
+
+
+def is_trusted(authorization: Authorization, config: ConfigDependency) -> bool:
+    """Let guests pass where they are allowed; whether the caller has the API key."""
+    return access.guest_or_key(authorization, config)
+
+
+RequireKey = Depends(require_key)
+IsTrusted = Annotated[bool, Depends(is_trusted)]

@@ -1,0 +1,25 @@
+"""The WebSocket endpoint: a thin adapter around the connection manager."""
+
+from fastapi import APIRouter, WebSocket
+
+from .dependencies import Manager
+from .rooms.handshake import read_handshake
+
+router = APIRouter()
+
+
+@router.websocket("/ws/{room}")
+async def room_socket(websocket: WebSocket, room: str, manager: Manager) -> None:
+    """Serve one client in one room.
+
+    It is accepted whatever comes: only an accepted client can be told why it has to go.
+    """
+    subprotocol, token = read_handshake(websocket.scope)
+    await websocket.accept(subprotocol)
+    connection = await manager.connect(room, websocket.send_text, websocket.close, token=token)
+    try:
+        while (event := await websocket.receive())["type"] == "websocket.receive":
+            text = event.get("text")
+            await manager.receive(connection, event["bytes"] if text is None else text)
+    finally:
+        await manager.disconnect(connection)

@@ -1,0 +1,1 @@
+"""Rooms over WebSockets, without a web framework; `manager` is the way in."""

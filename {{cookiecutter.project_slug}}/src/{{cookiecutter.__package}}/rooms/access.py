@@ -1,0 +1,48 @@
+"""Who may make which HTTP call."""
+
+import hmac
+
+from ..config import Config
+from .errors import UnauthorizedError
+from .handshake import bearer_token
+
+
+def is_trusted(authorization: str | None, config: Config) -> bool:
+    """Whether a caller presents the API key; False if it presents nothing.
+
+    Raises:
+        UnauthorizedError: it presents something else.
+    """
+    if authorization is None:
+        return False
+    given, expected = bearer_token(authorization), config.api_key
+    if given is None or expected is None or not _same(given, expected):
+        raise UnauthorizedError
+    return True
+
+
+def require_key(authorization: str | None, config: Config) -> None:
+    """Let only a caller with the API key pass.
+
+    Raises:
+        UnauthorizedError: it has none, or another.
+    """
+    if not is_trusted(authorization, config):
+        raise UnauthorizedError
+
+
+def guest_or_key(authorization: str | None, config: Config) -> bool:
+    """Let a caller with the API key pass, and where guests are allowed anyone; whether trusted.
+
+    Raises:
+        UnauthorizedError: it presents another key, or none where guests are not allowed.
+    """
+    trusted = is_trusted(authorization, config)
+    if not trusted and not config.guests:
+        raise UnauthorizedError
+    return trusted
+
+
+def _same(given: str, expected: str) -> bool:
+    # As it arrives: HTTP headers are read as latin-1, and a key may hold any character.
+    return hmac.compare_digest(given.encode("latin-1", "replace"), expected.encode())

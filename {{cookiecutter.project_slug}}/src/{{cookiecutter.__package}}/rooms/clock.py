@@ -1,0 +1,42 @@
+"""Time, behind a protocol, so that a test can move it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A call that has not happened yet."""
+
+    def cancel(self) -> None:
+        """Make sure that it does not happen."""
+
+
+class Clock(Protocol):
+    """What the core asks for when it needs the time."""
+
+    def time(self) -> float:
+        """Seconds since the epoch, as tokens count them."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow, for rates."""
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once `time()` has reached `when`."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Call back in the running event loop."""
+        return asyncio.get_running_loop().call_later(max(0.0, when - time.time()), callback)

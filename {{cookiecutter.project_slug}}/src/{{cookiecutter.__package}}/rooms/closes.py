@@ -1,0 +1,155 @@
+"""How a connection ends: the only place where close codes and reasons stand."""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+
+class Advice(StrEnum):
+    """What a client should do after a close."""
+
+    STOP = "stop"
+    AUTHENTICATE = "get a token"
+    AUTHENTICATE_AND_RETURN = "get a token, come back"
+    RETURN_AFTER_DELAY = "come back after `retry_after`"
+    RETURN_WITH_POSITION = "come back with `after`"
+    TRY_LATER = "try later"
+    RETURN_GROWING_DELAY = "come back with a growing delay"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way to end.
+
+    `reason` is what the close frame carries, at most 123 bytes of UTF-8; None where the
+    server library closes and words it. `last_words` is the type of the frame that is sent
+    before the close; None where there is none.
+    """
+
+    code: int
+    reason: str | None
+    last_words: str | None
+    advice: Advice
+    explanation: str
+
+
+class Close(Enum):
+    """Every way in which the service ends a connection."""
+
+    ROOM_NOT_FOUND = Row(
+        1008,
+        "Room does not exist",
+        None,
+        Advice.STOP,
+        "No room has this name.",
+    )
+    TOKEN_REQUIRED = Row(
+        3000,
+        "Token required",
+        None,
+        Advice.AUTHENTICATE,
+        "The room has a password, or guests are not allowed.",
+    )
+    TOKEN_INVALID = Row(
+        3000,
+        "Token invalid",
+        None,
+        Advice.AUTHENTICATE,
+        "The token is malformed, or was not signed with this service's key.",
+    )
+    TOKEN_EXPIRED = Row(
+        3000,
+        "Token expired",
+        "jwt-expired",
+        Advice.AUTHENTICATE_AND_RETURN,
+        "The token's time is over, when connecting or while connected.",
+    )
+    WRONG_ROOM = Row(
+        3003,
+        "Token is for another room",
+        None,
+        Advice.STOP,
+        "The token is good, but it names another room.",
+    )
+    REMOVED = Row(
+        3003,
+        "Removed from the room",
+        None,
+        Advice.STOP,
+        "A trusted caller removed this user.",
+    )
+    BINARY_FRAME = Row(
+        1003,
+        "Text frames only",
+        None,
+        Advice.STOP,
+        "The client sent a binary frame.",
+    )
+    INVALID_UTF8 = Row(
+        1007,
+        None,
+        None,
+        Advice.STOP,
+        "The client sent a text frame that is not UTF-8.",
+    )
+    TOO_BIG = Row(
+        1009,
+        None,
+        None,
+        Advice.STOP,
+        "The client sent a message over MAX_MESSAGE_BYTES.",
+    )
+    TOO_MANY_MESSAGES = Row(
+        1008,
+        "Too many messages",
+        "rate-limited",
+        Advice.RETURN_AFTER_DELAY,
+        "The client sent faster than MESSAGES_PER_SECOND.",
+    )
+    READS_TOO_SLOWLY = Row(
+        1013,
+        "Reading too slowly",
+        None,
+        Advice.RETURN_WITH_POSITION,
+        "More than OUTBOX_BYTES waited for this client; what waited is dropped.",
+    )
+    ROOM_FULL = Row(
+        1013,
+        "Room is full",
+        None,
+        Advice.TRY_LATER,
+        "The room has as many members as it takes.",
+    )
+    ROOM_CLOSED = Row(
+        4410,
+        "Room closed",
+        None,
+        Advice.STOP,
+        "The room was deleted while the client was in it.",
+    )
+    INTERNAL_ERROR = Row(
+        1011,
+        "Internal error",
+        None,
+        Advice.RETURN_GROWING_DELAY,
+        "The service failed; its log has the traceback.",
+    )
+    SERVICE_RESTART = Row(
+        1012,
+        "Service restart",
+        "service-restart",
+        Advice.RETURN_AFTER_DELAY,
+        "This process is stopping.",
+    )
+
+    @property
+    def row(self) -> Row:
+        """The code, the reason and what goes with them."""
+        return self.value
+
+
+class ClosedError(Exception):
+    """Raise it while a client is served, and its connection ends with this row."""
+
+    def __init__(self, close: Close) -> None:
+        super().__init__(close.row.reason)
+        self.close = close

@@ -1,0 +1,49 @@
+"""How a stopping process tells its clients: in time, and not all at once."""
+
+import asyncio
+import math
+import random
+from collections.abc import Callable, Sequence
+
+from .connection import Connection
+
+_TOLD_PER_SECOND = 2_000
+_TICK = 0.05
+_RETURNS_PER_SECOND = 200
+_SOONEST_RETURN = 1.0
+_SHORTEST_SPREAD = 4.0
+
+
+class Returns:
+    """When clients are asked to come back, spread over the longer the more there are."""
+
+    def __init__(self, clients: int) -> None:
+        self._spread = max(_SHORTEST_SPREAD, clients / _RETURNS_PER_SECOND)
+
+    def delay(self) -> float:
+        """Seconds for one client to wait."""
+        return round(_SOONEST_RETURN + random.uniform(0, self._spread), 1)  # noqa: S311 (no secret)
+
+
+async def tell_all(
+    connections: Sequence[Connection], tell: Callable[[Connection], None], seconds: float
+) -> bool:
+    """Call `tell` for each connection, spread over up to half of `seconds`, until all is written.
+
+    Returns:
+        False if some clients did not take what was written in time.
+    """
+    pauses = int(min(len(connections) / _TOLD_PER_SECOND, seconds / 2) / _TICK)
+    at_once = math.ceil(len(connections) / (pauses + 1)) or 1
+    try:
+        async with asyncio.timeout(seconds):
+            for start in range(0, len(connections), at_once):
+                if start:
+                    await asyncio.sleep(_TICK)
+                for connection in connections[start : start + at_once]:
+                    tell(connection)
+            for connection in connections:
+                await connection.written()
+    except TimeoutError:
+        return False
+    return True

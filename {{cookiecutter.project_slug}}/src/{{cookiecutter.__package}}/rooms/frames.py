@@ -1,0 +1,177 @@
+"""The frames that travel: one JSON object each, with a `type`."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+)
+
+
+def _finite(body: JsonValue) -> JsonValue:
+    try:
+        json.dumps(body, allow_nan=False)
+    except ValueError:
+        raise ValueError("numbers must be finite and no larger than 1.8e308") from None
+    return body
+
+
+Body = Annotated[JsonValue, AfterValidator(_finite)]
+ErrorCode = Literal["invalid-message", "invalid-token"]
+MessageId = Annotated[str, Field(max_length=64)]
+
+
+class Frame(BaseModel):
+    """What every frame has in common."""
+
+    model_config = ConfigDict(frozen=True, validate_by_name=True, validate_by_alias=True)
+
+
+class Message(Frame):
+    """Say `body` to the room. The same `id` from the same user is not said twice."""
+
+    type: Literal["message"] = "message"
+    body: Body
+    id: MessageId | None = None
+
+
+class Refresh(Frame):
+    """Replace the token before it expires; the new one is for the same user and room."""
+
+    type: Literal["refresh"] = "refresh"
+    token: str
+
+
+class Ping(Frame):
+    """Ask for a `pong`."""
+
+    type: Literal["ping"] = "ping"
+
+
+class _WithId(BaseModel):
+    id: MessageId
+
+
+ClientFrame = Message | Refresh | Ping
+_client_frames: TypeAdapter[ClientFrame] = TypeAdapter(
+    Annotated[ClientFrame, Field(discriminator="type")]
+)
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+class Welcome(Frame):
+    """The first frame: the client is in the room.
+
+    `position` is that of the newest message. `recovered` is None for a client that did not
+    ask to resume. `members` is left out in a room without presence.
+    """
+
+    type: Literal["welcome"] = "welcome"
+    room: str
+    user: str
+    members: Annotated[list[str] | None, Field(exclude_if=_absent)] = None
+    position: str
+    recovered: bool | None = None
+
+
+class Said(Frame):
+    """What a member said; `at` is RFC 3339 in UTC. The sender gets it as receipt."""
+
+    type: Literal["message"] = "message"
+    position: str
+    sender: Annotated[str, Field(alias="from")]
+    body: Body
+    at: str
+    id: Annotated[MessageId | None, Field(exclude_if=_absent)] = None
+
+
+class Joined(Frame):
+    """The first connection of `user` came in."""
+
+    type: Literal["joined"] = "joined"
+    user: str
+
+
+class Left(Frame):
+    """The last connection of `user` went out."""
+
+    type: Literal["left"] = "left"
+    user: str
+
+
+class Pong(Frame):
+    """The answer to `ping`."""
+
+    type: Literal["pong"] = "pong"
+
+
+class Error(Frame):
+    """Nothing was done, and the connection stays. `id` is that of the refused message."""
+
+    type: Literal["error"] = "error"
+    code: ErrorCode
+    detail: str
+    id: Annotated[str | None, Field(exclude_if=_absent)] = None
+
+
+class LastWords(Frame):
+    """What a client is told before some closes; `retry_after` is in seconds."""
+
+    type: Literal["jwt-expired", "rate-limited", "service-restart"]
+    retry_after: Annotated[float | None, Field(exclude_if=_absent)] = None
+
+
+class Encoded(NamedTuple):
+    """A frame as it travels, and its size in bytes."""
+
+    text: str
+    size: int
+
+
+def encode(frame: Frame) -> Encoded:
+    """Write a frame as JSON."""
+    text = frame.model_dump_json(by_alias=True)
+    return Encoded(text, len(text.encode()))
+
+
+def decode(text: str) -> ClientFrame:
+    """Read what a client sent.
+
+    Raises:
+        pydantic.ValidationError: it is no frame of this protocol; `problems` words it.
+    """
+    return _client_frames.validate_json(text)
+
+
+def sent_id(text: str) -> str | None:
+    """Find the `id` in a message that was refused, to name it in the answer."""
+    try:
+        return _WithId.model_validate_json(text).id
+    except ValidationError:
+        return None
+
+
+def problems(errors: Sequence[Any], skip: int) -> str:
+    """Word pydantic's errors in one line, without the first `skip` parts of each location."""
+    return "; ".join(_problem(error, skip) for error in errors)
+
+
+def _problem(error: dict[str, Any], skip: int) -> str:
+    where = ".".join(str(part) for part in error["loc"][skip:])
+    text = error["msg"].removeprefix("Value error, ")
+    return shorten(f"{where}: {text}" if where else text)
+
+
+def shorten(text: str, limit: int = 200) -> str:
+    """Cut a text that repeats input of any length."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,121 @@
+"""The ASGI middleware before either framework: who is denied before the accept, and the net below.
+
+An honest page learns why it was refused from a close after the accept; see `closes`. Here are
+those that it need not: they get an HTTP answer.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from ..config import Config, normal_origin
+from .closes import Close
+from .handshake import header
+
+logger = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SOCKET_PATH = re.compile(r"/ws/[^/]+")
+_RETRY_AFTER_SECONDS = 5
+# Noted in place of an event when the client is not there to take it.
+_GONE = "gone"
+
+
+class _Denial(NamedTuple):
+    status: HTTPStatus
+    detail: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Gate:
+    """Denies sockets by origin, path and number; ends with 1011 those that the app fails."""
+
+    def __init__(self, app: App, config: Config) -> None:
+        self._app = app
+        self._config = config
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+        elif denial := self._denial(scope):
+            await _deny(denial, scope, send)
+        else:
+            self._open += 1
+            try:
+                await self._serve(scope, receive, send)
+            finally:
+                self._open -= 1
+
+    def _denial(self, scope: Scope) -> _Denial | None:
+        if not SOCKET_PATH.fullmatch(scope["path"]):
+            return _Denial(HTTPStatus.NOT_FOUND, "Sockets are at /ws/{room}.")
+        if not self._allows_origin(scope):
+            return _Denial(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
+        if self._open >= self._config.max_connections:
+            headers = ((b"retry-after", str(_RETRY_AFTER_SECONDS).encode()),)
+            return _Denial(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.", headers)
+        return None
+
+    def _allows_origin(self, scope: Scope) -> bool:
+        headers = scope["headers"]
+        if not any(name == b"origin" for name, _ in headers):
+            return True
+        origin = normal_origin(header(headers, b"origin") or "")
+        if origin is None:
+            return False
+        scheme = origin.partition("://")[0]
+        own = normal_origin(f"{scheme}://{header(headers, b'host') or ''}")
+        return origin == own or origin in self._config.allowed_origins
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent: set[str] = set()
+
+        async def noting_send(event: Event) -> None:
+            try:
+                await send(event)
+            except OSError:
+                sent.add(_GONE)
+                raise
+            sent.add(event["type"])
+
+        try:
+            await self._app(scope, receive, noting_send)
+        except Exception:
+            if _GONE in sent:
+                return
+            logger.exception("A socket's application failed")
+            await _fail(sent, send)
+        else:
+            if not sent:
+                logger.error("A socket's application returned without a word")
+                await _fail(sent, send)
+
+
+async def _fail(sent: set[str], send: Send) -> None:
+    if "websocket.accept" not in sent:
+        await send({"type": "websocket.accept"})
+    if "websocket.close" not in sent:
+        row = Close.INTERNAL_ERROR.row
+        await send({"type": "websocket.close", "code": row.code, "reason": row.reason})
+
+
+async def _deny(denial: _Denial, scope: Scope, send: Send) -> None:
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    body = json.dumps({"detail": denial.detail}).encode()
+    headers = [(b"content-type", b"application/json"), *denial.headers]
+    await send(
+        {"type": "websocket.http.response.start", "status": denial.status.value, "headers": headers}
+    )
+    await send({"type": "websocket.http.response.body", "body": body})

@@ -1,0 +1,41 @@
+"""What a client says in its opening request, besides the path."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+PROTOCOL = "rooms.v1"
+_BEARER_PREFIX = "bearer."
+
+
+class Handshake(NamedTuple):
+    """The subprotocol to select, None for none; and the token, None without one."""
+
+    subprotocol: str | None
+    token: str | None
+
+
+def read_handshake(scope: Mapping[str, Any]) -> Handshake:
+    """Read an ASGI websocket scope.
+
+    A browser can set no header, so it offers its token as a further subprotocol.
+    """
+    offered: list[str] = scope.get("subprotocols", [])
+    tokens = [name.removeprefix(_BEARER_PREFIX) for name in offered if _is_token(name)]
+    token = tokens[0] if tokens else bearer_token(header(scope["headers"], b"authorization"))
+    return Handshake(PROTOCOL if PROTOCOL in offered else None, token)
+
+
+def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """Find a header in an ASGI scope's `headers`; None if it is missing or given twice."""
+    values = [value for key, value in headers if key == name]
+    return values[0].decode("latin-1") if len(values) == 1 else None
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """Take the token out of an `Authorization` header (RFC 6750)."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def _is_token(subprotocol: str) -> bool:
+    return subprotocol.startswith(_BEARER_PREFIX)

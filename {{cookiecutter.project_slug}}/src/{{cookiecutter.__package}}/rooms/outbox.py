@@ -1,0 +1,101 @@
+"""What waits for one client: bounded in bytes, written in order by one task."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[str], Awaitable[None]]
+CloseSocket = Callable[[int, str], Awaitable[None]]
+
+
+class Outbox:
+    """A queue of text frames, and the close at its end.
+
+    Nothing is sent after the close. The task that writes lives only while there is something
+    to write, so an idle client costs none.
+    """
+
+    __slots__ = (
+        "_close",
+        "_ending",
+        "_max_bytes",
+        "_send",
+        "_waiting",
+        "_writer",
+        "bytes",
+        "sealed",
+    )
+
+    def __init__(self, send: Send, close: CloseSocket, max_bytes: int) -> None:
+        self._send = send
+        self._close = close
+        self._max_bytes = max_bytes
+        self._waiting: deque[tuple[str, int]] = deque()
+        self._ending: tuple[int, str] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self.bytes = 0
+        self.sealed = False
+
+    def put(self, text: str, size: int) -> bool:
+        """Queue a frame of `size` bytes; False if it would be more than may wait."""
+        if self.sealed:
+            return True
+        if self.bytes + size > self._max_bytes:
+            return False
+        self._waiting.append((text, size))
+        self.bytes += size
+        self._wake()
+        return True
+
+    def finish(self, code: int, reason: str, last_words: str | None = None) -> None:
+        """Take nothing more; close after what waits and the last words."""
+        self.sealed = True
+        if last_words:
+            self._waiting.append((last_words, 0))
+        self._ending = (code, reason)
+        self._wake()
+
+    def drop(self) -> None:
+        """Forget what waits, also the frame that the client does not take."""
+        self._waiting.clear()
+        self.bytes = 0
+        if self._writer:
+            self._writer.cancel()
+            self._writer = None
+
+    async def abandon(self) -> None:
+        """Take and write nothing more, because the client is gone."""
+        self.sealed = True
+        self._ending = None
+        writer = self._writer
+        self.drop()
+        if writer:
+            await asyncio.wait([writer])
+
+    async def written(self) -> None:
+        """Wait until nothing is left to write."""
+        if self._writer:
+            await asyncio.wait([self._writer])
+
+    def _wake(self) -> None:
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._write())
+            self._writer.add_done_callback(self._stopped)
+
+    async def _write(self) -> None:
+        while self._waiting:
+            text, size = self._waiting.popleft()
+            await self._send(text)
+            self.bytes -= size
+        if self._ending:
+            ending, self._ending = self._ending, None
+            await self._close(*ending)
+
+    def _stopped(self, writer: asyncio.Task[None]) -> None:
+        if not writer.cancelled() and (error := writer.exception()):
+            logger.debug("A client is gone: %r", error)
+            self.sealed = True
+            self._waiting.clear()

@@ -1,0 +1,54 @@
+"""The bodies of the HTTP calls."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from .names import RoomName, UserName
+
+DEFAULT_TTL = 3600
+MAX_TTL = 86_400
+
+Password = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class NewRoom(BaseModel):
+    """A room to create; without `password` it is open, without `capacity` it takes the default."""
+
+    name: RoomName
+    password: Password | None = None
+    capacity: Annotated[int, Field(ge=1)] | None = None
+    presence: bool = True
+
+
+class CreatedRoom(BaseModel):
+    """The room as it was created."""
+
+    name: str
+
+
+class TokenRequest(BaseModel):
+    """Who wants a token, and for how many seconds."""
+
+    user: UserName
+    password: str | None = None
+    ttl: Annotated[int, Field(ge=1, le=MAX_TTL)] = DEFAULT_TTL
+
+
+class IssuedToken(BaseModel):
+    """A token, and the seconds for which it is good."""
+
+    token: str
+    expires_in: int
+
+
+class Status(BaseModel):
+    """How the process is."""
+
+    status: str
+
+
+class Problem(BaseModel):
+    """What was wrong with a call, and what is allowed."""
+
+    detail: str

@@ -1,0 +1,92 @@
+"""Runs the service on uvicorn, in development and production."""
+
+import contextlib
+import copy
+import logging
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.config import LOGGING_CONFIG
+from uvicorn.supervisors import ChangeReload
+
+from .config import Config
+from .rooms.gate import App
+from .rooms.manager import ConnectionManager
+
+logger = logging.getLogger(__name__)
+
+# What a stop may take after the clients were told.
+_GRACE_SECONDS = 3
+# A client that takes nothing for so long is cut off by the system, where it can.
+_STALLED_MILLISECONDS = 60_000
+
+
+class Server(uvicorn.Server):
+    """Tells the clients before the sockets close: uvicorn runs lifespan shutdown after that.
+
+    It drains the manager that the application's lifespan left in its state.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, with a limit on clients that take nothing."""
+        await super().startup(sockets)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            for listener in (one for server in self.servers for one in server.sockets):
+                option = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_MILLISECONDS)
+                listener.setsockopt(*option)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then stop."""
+        manager: ConnectionManager | None = self.lifespan.state.get("manager")
+        if manager:
+            await manager.drain()
+        await super().shutdown(sockets)
+
+
+class ClientFaults(logging.Filter):
+    """Takes from uvicorn's log what clients could fill it with."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop the error after a denial, and the traceback after invalid UTF-8."""
+        if "Invalid UTF-8" in record.msg:
+            record.exc_info = None
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        # The gate ends whatever the application does not, so that only a denial is left.
+        return "without completing handshake" not in record.msg
+
+
+def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Config:
+    """Set uvicorn as the contract needs it; `more` goes to `uvicorn.Config` as it is."""
+    return uvicorn.Config(
+        app,
+        host=config.host,
+        port=config.port,
+        ws_max_size=config.max_message_bytes,
+        # Deflate costs three times the memory of an idle connection.
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        **more,
+    )
+
+
+def run(app: str, config: Config, *, reload: bool = False, factory: bool = False) -> None:
+    """Serve the application named by the import string `app` until a signal comes."""
+    settings = uvicorn_config(app, config, log_config=_log_config(), reload=reload, factory=factory)
+    for warning in config.warnings():
+        logger.warning(warning)
+    server = Server(settings)
+    # A Ctrl-C comes back as KeyboardInterrupt once the server has stopped.
+    with contextlib.suppress(KeyboardInterrupt):
+        if reload:
+            ChangeReload(settings, target=server.run, sockets=[settings.bind_socket()]).run()
+        else:
+            server.run()
+
+
+def _log_config() -> dict[str, Any]:
+    config = copy.deepcopy(LOGGING_CONFIG)
+    config["filters"] = {"client_faults": {"()": ClientFaults}}
+    config["loggers"]["uvicorn.error"]["filters"] = ["client_faults"]
+    config["loggers"][__package__] = {"handlers": ["default"], "level": "INFO", "propagate": False}
+    return config

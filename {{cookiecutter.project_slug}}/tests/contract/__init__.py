@@ -1,0 +1,1 @@
+"""The contract over a real socket: the same for every flavour."""

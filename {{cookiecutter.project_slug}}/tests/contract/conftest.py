@@ -1,0 +1,51 @@
+"""A service for each test, and a look at what it leaves behind."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.gate import App
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.server import ClientFaults
+
+from .server import serve
+from .service import Service
+
+Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
+
+
+@pytest.fixture(autouse=True)
+async def nothing_left_behind(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """Fail a test that leaves a task, or that makes the service log trouble it does not expect."""
+    uvicorn_logger, client_faults = logging.getLogger("uvicorn.error"), ClientFaults()
+    uvicorn_logger.addFilter(client_faults)
+    before = asyncio.all_tasks()
+    yield
+    uvicorn_logger.removeFilter(client_faults)
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert not left, f"tasks were left behind: {left}"
+    trouble = [record for record in caplog.get_records("call") if record.levelno > logging.INFO]
+    assert not trouble, f"the service logged {[record.getMessage() for record in trouble]}"
+
+
+@pytest.fixture
+def start(build_app: Callable[[ConnectionManager], App]) -> Start:
+    """Serve a manager that the test made."""
+
+    @asynccontextmanager
+    async def starting(manager: ConnectionManager) -> AsyncIterator[Service]:
+        async with serve(build_app(manager), manager.config) as address:
+            await manager.start()
+            yield Service(address, manager)
+
+    return starting
+
+
+@pytest.fixture
+async def service(manager: ConnectionManager, start: Start) -> AsyncIterator[Service]:
+    """A service with the default settings and a room `lobby`."""
+    async with start(manager) as running:
+        yield running

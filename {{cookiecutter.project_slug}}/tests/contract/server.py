@@ -1,0 +1,37 @@
+"""A real uvicorn in the test's own event loop, so that a test's manager reaches it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from {{cookiecutter.__package}}.config import Config
+from {{cookiecutter.__package}}.rooms.gate import App
+from {{cookiecutter.__package}}.server import Server, uvicorn_config
+
+from .limits import within
+
+
+@asynccontextmanager
+async def serve(app: App, config: Config) -> AsyncIterator[str]:
+    """Serve `app` on a free port of loopback; gives its address, as `host:port`."""
+    settings = uvicorn_config(app, config, log_config=None, lifespan="on")
+    settings.load()
+    server = Server(settings)
+    server.lifespan = settings.lifespan_class(settings)
+    await server.startup()
+    host, port = server.servers[0].sockets[0].getsockname()
+    try:
+        yield f"{host}:{port}"
+    finally:
+        await _stop(server)
+
+
+async def _stop(server: Server) -> None:
+    """Stop as `Server.shutdown` does, without its fixed wait: the clients are gone already."""
+    for listener in server.servers:
+        listener.close()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    tasks = list(server.server_state.tasks)
+    await within("the server's tasks to end", asyncio.gather(*tasks))
+    await server.lifespan.shutdown()

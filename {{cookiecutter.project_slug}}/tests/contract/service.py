@@ -1,0 +1,73 @@
+"""A running service, as a test sees it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.handshake import PROTOCOL
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from ..configs import API_KEY
+from .client import Client
+from .limits import LIMIT_SECONDS, within
+
+KEY = {"Authorization": f"Bearer {API_KEY}"}
+
+
+class Service:
+    """Where it listens, and the manager that it is built around."""
+
+    def __init__(self, address: str, manager: ConnectionManager) -> None:
+        self.address = address
+        self.manager = manager
+        self.endings: list[Close] = []
+
+    def token(self, user: str, room: str = "lobby", ttl: float = 60) -> str:
+        """Sign a token."""
+        return self.manager.tokens.issue(user, room, ttl)
+
+    @asynccontextmanager
+    async def connect(
+        self, room: str = "lobby", token: str | None = None, **options: Any
+    ) -> AsyncIterator[Client]:
+        """Open a socket and expect nothing of it yet."""
+        options.setdefault("path", f"/ws/{room}")
+        offered = [PROTOCOL] if token is None else [PROTOCOL, f"bearer.{token}"]
+        options.setdefault("subprotocols", offered)
+        path = options.pop("path")
+        uri = f"ws://{self.address}{path}"
+        options = {"compression": None, "ping_interval": None, **options}
+        opening = connect(uri, open_timeout=LIMIT_SECONDS, close_timeout=LIMIT_SECONDS, **options)
+        async with opening as socket:
+            client = Client(socket)
+            yield client
+            await client.leave()
+        if client.ended_with:
+            self.endings.append(client.ended_with)
+
+    @asynccontextmanager
+    async def join(self, user: str, room: str = "lobby", **options: Any) -> AsyncIterator[Client]:
+        """Come into a room as this user, up to the welcome."""
+        async with self.connect(room, self.token(user, room), **options) as client:
+            await client.expect("welcome", room=room, user=user)
+            yield client
+
+    async def expect_denied(self, status: int, **options: Any) -> httpx2.Headers:
+        """Expect that a socket is refused before the accept, with this HTTP status."""
+        with pytest.raises(InvalidStatus) as refused:
+            async with self.connect(**options):
+                pass
+        response = refused.value.response
+        assert response.status_code == status
+        return httpx2.Headers(list(response.headers.raw_items()))
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """Make an HTTP call."""
+        async with httpx2.AsyncClient(base_url=f"http://{self.address}") as client:
+            return await within("an HTTP answer", client.request(method, path, **options))
