@@ -2,7 +2,9 @@
 
 from importlib.metadata import metadata
 
-_metadata = metadata(__package__ or "")
+PACKAGE = __name__.rpartition(".")[0]
+
+_metadata = metadata(PACKAGE)
 
 TITLE = _metadata["Name"]
 VERSION = _metadata["Version"]

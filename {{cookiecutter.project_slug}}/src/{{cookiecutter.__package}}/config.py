@@ -145,7 +145,9 @@ def load_config(kind: type[ConfigT]) -> ConfigT:
     try:
         return kind()
     except ValidationError as error:
-        sys.exit("\n".join(_worded(kind, one) for one in error.errors()))
+        # What follows from a wrong setting is not told beside it.
+        found = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
+        sys.exit("\n".join(_worded(kind, one) for one in found))
 
 
 def _worded(kind: type[Config], error: ErrorDetails) -> str:

@@ -49,11 +49,12 @@ class ClientFaults(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Drop the error after a denial, and the traceback after invalid UTF-8."""
-        if "Invalid UTF-8" in record.msg:
+        message = record.getMessage()
+        if "Invalid UTF-8" in message:
             record.exc_info = None
             record.levelno, record.levelname = logging.INFO, "INFO"
         # The gate ends whatever the application does not, so that only a denial is left.
-        return "without completing handshake" not in record.msg
+        return "without completing handshake" not in message
 
 
 def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Config:

@@ -1,4 +1,4 @@
-"""A running service, as a test sees it."""
+"""A running service, as a client sees it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.handshake import PROTOCOL
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.tokens import Tokens
 
 from ..configs import API_KEY
 from .client import Client
@@ -20,17 +21,17 @@ from .limits import LIMIT_SECONDS, within
 KEY = {"Authorization": f"Bearer {API_KEY}"}
 
 
-class Service:
-    """Where it listens, and the manager that it is built around."""
+class Endpoint:
+    """A service in any process, known by its address and its key."""
 
-    def __init__(self, address: str, manager: ConnectionManager) -> None:
+    def __init__(self, address: str, tokens: Tokens) -> None:
         self.address = address
-        self.manager = manager
+        self.tokens = tokens
         self.endings: list[Close] = []
 
     def token(self, user: str, room: str = "lobby", ttl: float = 60) -> str:
         """Sign a token."""
-        return self.manager.tokens.issue(user, room, ttl)
+        return self.tokens.issue(user, room, ttl)
 
     @asynccontextmanager
     async def connect(
@@ -71,3 +72,11 @@ class Service:
         """Make an HTTP call."""
         async with httpx2.AsyncClient(base_url=f"http://{self.address}") as client:
             return await within("an HTTP answer", client.request(method, path, **options))
+
+
+class Service(Endpoint):
+    """A service in the test's own process, with the manager that it is built around."""
+
+    def __init__(self, address: str, manager: ConnectionManager) -> None:
+        super().__init__(address, manager.tokens)
+        self.manager = manager

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from django.db import connections
+from pytest_django import Settings
 
 from {{cookiecutter.__package}}.asgi import build_application
-from {{cookiecutter.__package}}.channels_config import ChannelsConfig
 from {{cookiecutter.__package}}.realtime.store import DjangoRoomStore
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
@@ -34,8 +34,7 @@ def make_manager(clock: ManualClock) -> Callable[..., ConnectionManager]:
     """Build managers with other settings than the defaults."""
 
     def make(**settings: Any) -> ConnectionManager:
-        config = make_config(ChannelsConfig, **settings)
-        return ConnectionManager(config, DjangoRoomStore(), clock=clock)
+        return ConnectionManager(make_config(**settings), DjangoRoomStore(), clock=clock)
 
     return make
 
@@ -47,6 +46,11 @@ def manager(make_manager: Callable[..., ConnectionManager]) -> ConnectionManager
 
 
 @pytest.fixture
-def build_app() -> Callable[[ConnectionManager], App]:
+def build_app(settings: Settings) -> Callable[[ConnectionManager], App]:
     """Build applications whose consumers and views get the manager that a test chose."""
-    return build_application
+
+    def build(manager: ConnectionManager) -> App:
+        settings.CORS_ALLOWED_ORIGINS = list(manager.config.allowed_origins)
+        return build_application(manager)
+
+    return build

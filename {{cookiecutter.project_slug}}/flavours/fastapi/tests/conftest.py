@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from pwdlib import PasswordHash
 
 from {{cookiecutter.__package}}.app import create_app
-from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.dependencies import get_manager
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.memory import MemoryRoomStore
@@ -28,7 +27,7 @@ def make_manager(clock: ManualClock) -> Callable[..., ConnectionManager]:
 
     def make(**settings: Any) -> ConnectionManager:
         store = MemoryRoomStore(PasswordHash.recommended())
-        return ConnectionManager(make_config(Config, **settings), store, clock=clock)
+        return ConnectionManager(make_config(**settings), store, clock=clock)
 
     return make
 

@@ -51,7 +51,9 @@ class Outbox:
         return True
 
     def finish(self, code: int, reason: str, last_words: str | None = None) -> None:
-        """Take nothing more; close after what waits and the last words."""
+        """Take nothing more; close after what waits and the last words. The first call counts."""
+        if self.sealed:
+            return
         self.sealed = True
         if last_words:
             self._waiting.append((last_words, 0))

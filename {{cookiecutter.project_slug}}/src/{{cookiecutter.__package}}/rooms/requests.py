@@ -42,7 +42,7 @@ class IssuedToken(BaseModel):
     expires_in: int
 
 
-class Status(BaseModel):
+class Health(BaseModel):
     """How the process is."""
 
     status: str

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.responses import Response
 from ninja.security import APIKeyHeader
@@ -13,7 +13,7 @@ from .realtime.services import manager_of
 from .rooms import access
 from .rooms.errors import RoomsError
 from .rooms.frames import problems
-from .rooms.requests import CreatedRoom, IssuedToken, NewRoom, Problem, Status, TokenRequest
+from .rooms.requests import CreatedRoom, Health, IssuedToken, NewRoom, Problem, TokenRequest
 
 
 class RequireKey(APIKeyHeader):
@@ -42,17 +42,17 @@ api = NinjaAPI(title=about.TITLE, version=about.VERSION, description=about.SUMMA
 
 
 @api.get("/healthz", tags=["health"])
-async def healthz(request: HttpRequest) -> Status:
+async def healthz(request: HttpRequest) -> Health:
     """Whether the process lives."""
-    return Status(status="ok")
+    return Health(status="ok")
 
 
-@api.get("/readyz", tags=["health"], response={200: Status, 503: Problem})
-async def readyz(request: HttpRequest) -> tuple[int, Status | Problem]:
+@api.get("/readyz", tags=["health"], response={200: Health, 503: Problem})
+async def readyz(request: HttpRequest) -> Status[Health | Problem]:
     """Whether the process takes clients."""
     if manager_of(request).draining:
-        return 503, Problem(detail="This process is stopping.")
-    return 200, Status(status="ok")
+        return Status(503, Problem(detail="This process is stopping."))
+    return Status(200, Health(status="ok"))
 
 
 @api.post(
@@ -61,12 +61,12 @@ async def readyz(request: HttpRequest) -> tuple[int, Status | Problem]:
     auth=RequireKey(),
     response={201: CreatedRoom, 401: Problem, 409: Problem, 422: Problem},
 )
-async def create_room(request: HttpRequest, room: NewRoom) -> tuple[int, CreatedRoom]:
+async def create_room(request: HttpRequest, room: NewRoom) -> Status[CreatedRoom]:
     """Create a room."""
     created = await manager_of(request).create_room(
         room.name, password=room.password, capacity=room.capacity, presence=room.presence
     )
-    return 201, CreatedRoom(name=created.name)
+    return Status(201, CreatedRoom(name=created.name))
 
 
 @api.delete(
@@ -75,10 +75,10 @@ async def create_room(request: HttpRequest, room: NewRoom) -> tuple[int, Created
     auth=RequireKey(),
     response={204: None, 401: Problem, 404: Problem},
 )
-async def delete_room(request: HttpRequest, room: str) -> tuple[int, None]:
+async def delete_room(request: HttpRequest, room: str) -> Status[None]:
     """Delete a room; its members' connections close."""
     await manager_of(request).close_room(room)
-    return 204, None
+    return Status(204, None)
 
 
 @api.post(
@@ -87,15 +87,13 @@ async def delete_room(request: HttpRequest, room: str) -> tuple[int, None]:
     auth=GuestOrKey(),
     response={201: IssuedToken, 401: Problem, 403: Problem, 404: Problem, 422: Problem},
 )
-async def issue_token(
-    request: HttpRequest, room: str, body: TokenRequest
-) -> tuple[int, IssuedToken]:
+async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> Status[IssuedToken]:
     """Exchange a name, and a password where the room has one, for a token."""
     trusted = request.auth == "trusted"  # type: ignore[attr-defined]  # ninja sets it
     token = await manager_of(request).issue_token(
         room, body.user, body.ttl, password=body.password, trusted=trusted
     )
-    return 201, IssuedToken(token=token, expires_in=body.ttl)
+    return Status(201, IssuedToken(token=token, expires_in=body.ttl))
 
 
 @api.exception_handler(RoomsError)

@@ -1,5 +1,6 @@
 """Django's settings; what an operator sets stands in `Config` and comes from the environment."""
 
+from http import HTTPStatus
 from pathlib import Path
 
 import dj_database_url
@@ -87,13 +88,19 @@ CORS_ALLOW_HEADERS = default_headers
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    # The access log has a line for each other answer.
+    "filters": {
+        "failures": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: record.status_code == HTTPStatus.INTERNAL_SERVER_ERROR,
+        }
+    },
     "formatters": {"line": {"format": "{levelname}: {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
-        # The access log has a line for each of these.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"filters": ["failures"]},
     },
 }
 

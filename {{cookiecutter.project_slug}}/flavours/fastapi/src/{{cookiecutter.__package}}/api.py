@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from .dependencies import IsTrusted, Manager, RequireKey
-from .rooms.requests import CreatedRoom, IssuedToken, NewRoom, Problem, Status, TokenRequest
+from .rooms.requests import CreatedRoom, Health, IssuedToken, NewRoom, Problem, TokenRequest
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -16,17 +16,17 @@ _401_404: Responses = {**_401, 404: {"model": Problem}}
 
 
 @router.get("/healthz", tags=["health"])
-async def healthz() -> Status:
+async def healthz() -> Health:
     """Whether the process lives."""
-    return Status(status="ok")
+    return Health(status="ok")
 
 
-@router.get("/readyz", tags=["health"], response_model=Status, responses={503: {"model": Problem}})
-async def readyz(manager: Manager) -> Response | Status:
+@router.get("/readyz", tags=["health"], response_model=Health, responses={503: {"model": Problem}})
+async def readyz(manager: Manager) -> Response | Health:
     """Whether the process takes clients."""
     if manager.draining:
         return JSONResponse({"detail": "This process is stopping."}, 503)
-    return Status(status="ok")
+    return Health(status="ok")
 
 
 @router.post(

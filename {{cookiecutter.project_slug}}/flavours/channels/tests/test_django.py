@@ -1,0 +1,62 @@
+"""The Django project by itself: its model, its admin form, its commands."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import connection
+
+from {{cookiecutter.__package}}.realtime import tables
+from {{cookiecutter.__package}}.realtime.admin import RoomForm
+from {{cookiecutter.__package}}.realtime.models import Room
+
+from .configs import make_config
+
+
+def test_a_database_url_that_is_none_is_told() -> None:
+    with pytest.raises(ValueError, match="DATABASE_URL"):
+        make_config(database_url="no-database://here")
+
+
+def test_no_migration_is_missing() -> None:
+    call_command("makemigrations", check=True, dry_run=True)
+
+
+def test_the_project_checks_clean() -> None:
+    call_command("check")
+
+
+@pytest.mark.parametrize("name", ["", "UPPER", "-", "a b", "x" * 65])
+def test_only_names_that_a_path_may_hold_are_valid(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Room(name=name).full_clean()
+
+
+def test_a_room_is_shown_by_its_name() -> None:
+    assert str(Room(name="attic")) == "attic"
+    assert "attic" not in str(RoomForm(instance=Room(name="attic"))["new_password"])
+
+
+def test_a_password_is_hashed_and_can_be_taken_off() -> None:
+    room = Room(name="attic")
+    assert not room.locked
+    assert not room.check_password("")
+    room.set_password("sesame")
+    assert room.locked
+    assert "sesame" not in room.password
+    assert room.check_password("sesame")
+    assert not room.check_password("open")
+    room.set_password(None)
+    assert not room.locked
+
+
+def test_another_database_than_sqlite_has_to_be_migrated_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "vendor", "postgresql")
+    tables.prepare_tables()
+    call_command("migrate", "realtime", "zero", verbosity=0)
+    try:
+        with pytest.raises(SystemExit, match=r"manage\.py migrate"):
+            tables.prepare_tables()
+    finally:
+        call_command("migrate", "realtime", verbosity=0)

@@ -1,0 +1,67 @@
+"""Who is refused before the accept, by an HTTP answer."""
+
+from collections.abc import Callable
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from .conftest import Start
+from .service import Service
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/ws", "/ws/", "/ws/lobby/", "/ws/a/b", "/ws/a%2Fb", "/rooms", "//ws/lobby"]
+)
+async def test_there_is_no_such_path(service: Service, path: str) -> None:
+    await service.expect_denied(404, path=path)
+
+
+@pytest.mark.parametrize("room", ["LOBBY", "lobby%20", "lobby%0A", "..", "-", "x" * 65, "%C3%BC"])
+async def test_a_name_that_no_room_has_is_told_after_the_accept(
+    service: Service, room: str
+) -> None:
+    async with service.connect(room) as client:
+        await client.expect_close(Close.ROOM_NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1", "https://127.0.0.1:1", "x", "a:b"]
+)
+async def test_a_page_of_another_origin_may_not_connect(service: Service, origin: str) -> None:
+    await service.expect_denied(403, origin=origin)
+
+
+async def test_a_page_of_our_own_origin_may_connect(service: Service) -> None:
+    async with service.connect(origin=f"http://{service.address}") as client:
+        await client.expect("welcome")
+
+
+async def test_two_origins_are_one_too_many(service: Service) -> None:
+    own = f"http://{service.address}"
+    twice = [("Origin", own), ("Origin", own)]
+    await service.expect_denied(400, additional_headers=twice)
+
+
+async def test_other_origins_may_connect_where_the_settings_say_so(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    manager = make_manager(allowed_origins="https://www.example.org, http://localhost:3000")
+    async with start(manager) as service:
+        for origin in ("https://www.example.org", "http://localhost:3000"):
+            async with service.connect(origin=origin) as client:
+                await client.expect("welcome")
+        await service.expect_denied(403, origin="http://www.example.org")
+
+
+async def test_more_connections_than_the_settings_allow_are_refused(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    async with start(make_manager(max_connections=2)) as service:
+        async with service.join("ann") as ann, service.join("bea"):
+            await ann.expect("joined", user="bea")
+            headers = await service.expect_denied(503)
+            assert int(headers["Retry-After"]) > 0
+        async with service.join("ann"):
+            pass

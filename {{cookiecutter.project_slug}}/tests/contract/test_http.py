@@ -1,0 +1,214 @@
+"""The HTTP calls."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from .conftest import Start
+from .service import KEY, Service
+
+
+async def test_the_page_is_html(service: Service) -> None:
+    answer = await service.call("GET", "/")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+
+
+async def test_health(service: Service) -> None:
+    answer = await service.call("GET", "/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_a_draining_process_is_not_ready_but_alive(service: Service) -> None:
+    assert (await service.call("GET", "/readyz")).status_code == 200
+    await service.manager.drain()
+    assert (await service.call("GET", "/readyz")).status_code == 503
+    assert (await service.call("GET", "/healthz")).status_code == 200
+
+
+async def test_a_draining_process_sends_newcomers_away(service: Service) -> None:
+    await service.manager.drain()
+    async with service.connect() as client:
+        await client.expect_close(Close.SERVICE_RESTART)
+
+
+async def test_a_room_is_created_and_deleted(service: Service) -> None:
+    answer = await service.call("POST", "/rooms", headers=KEY, json={"name": "attic"})
+    assert (answer.status_code, answer.json()) == (201, {"name": "attic"})
+    async with service.join("ann", "attic") as ann:
+        answer = await service.call("DELETE", "/rooms/attic", headers=KEY)
+        assert (answer.status_code, answer.content) == (204, b"")
+        await ann.expect_close(Close.ROOM_CLOSED)
+    async with service.connect("attic") as client:
+        await client.expect_close(Close.ROOM_NOT_FOUND)
+
+
+async def test_a_room_of_the_same_name_is_another_room(service: Service) -> None:
+    async with service.join("ann") as ann:
+        await ann.say("old", id="m1")
+        old = (await ann.expect_message("old"))["position"]
+        await service.call("DELETE", "/rooms/lobby", headers=KEY)
+        await ann.expect_close(Close.ROOM_CLOSED)
+    await service.call("POST", "/rooms", headers=KEY, json={"name": "lobby"})
+    async with service.join("ann") as ann:
+        await ann.say("new", id="m1")
+        assert (await ann.expect_message("new"))["position"] > old
+
+
+async def test_a_room_keeps_what_it_was_created_with(service: Service) -> None:
+    room = {"name": "closet", "password": "sesame", "capacity": 1, "presence": False}
+    assert (await service.call("POST", "/rooms", headers=KEY, json=room)).status_code == 201
+    async with service.connect("closet") as client:
+        await client.expect_close(Close.TOKEN_REQUIRED)
+    async with service.connect("closet", service.token("ann", "closet")) as ann:
+        assert "members" not in await ann.expect("welcome")
+        async with service.connect("closet", service.token("bea", "closet")) as bea:
+            await bea.expect_close(Close.ROOM_FULL)
+
+
+async def test_a_name_is_taken_once(service: Service) -> None:
+    answer = await service.call("POST", "/rooms", headers=KEY, json={"name": "lobby"})
+    assert answer.status_code == 409
+    assert "lobby" in answer.json()["detail"]
+
+
+async def test_a_token_is_good_for_the_socket(service: Service) -> None:
+    answer = await service.call("POST", "/rooms/lobby/tokens", json={"user": "ann", "ttl": 60})
+    assert answer.status_code == 201
+    assert answer.json().keys() == {"token", "expires_in"}
+    assert answer.json()["expires_in"] == 60
+    async with service.connect(token=answer.json()["token"]) as ann:
+        await ann.expect("welcome", user="ann")
+
+
+@pytest.mark.parametrize(
+    ("password", "headers", "status"),
+    [
+        ({}, {}, 403),
+        ({"password": "wrong"}, {}, 403),
+        ({"password": "sesame"}, {}, 201),
+        ({}, KEY, 201),
+    ],
+)
+async def test_a_password_is_asked_of_all_but_trusted_callers(
+    service: Service, password: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    await service.manager.create_room("cellar", password="sesame")
+    answer = await service.call(
+        "POST", "/rooms/cellar/tokens", headers=headers, json={"user": "ann", **password}
+    )
+    assert answer.status_code == status
+
+
+async def test_where_guests_are_not_allowed_tokens_need_the_key(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    async with start(make_manager(guests=False)) as service:
+        path, body = "/rooms/lobby/tokens", {"user": "ann"}
+        assert (await service.call("POST", path, json=body)).status_code == 401
+        assert (await service.call("POST", path, json=body, headers=KEY)).status_code == 201
+
+
+CALLS_WITH_KEY = [("POST", "/rooms"), ("DELETE", "/rooms/lobby")]
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS_WITH_KEY)
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "Bearer", "Basic YTpi", "Bearer \xfc"])
+async def test_without_the_key_nothing_is_done(
+    service: Service, method: str, path: str, header: str | None
+) -> None:
+    headers = {} if header is None else {"Authorization": header.encode()}
+    answer = await service.call(method, path, headers=headers, json={"name": "attic"})
+    assert answer.status_code == 401
+    assert "API key" in answer.json()["detail"]
+    assert await service.manager.store.get("lobby")
+    assert not await service.manager.store.get("attic")
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS_WITH_KEY)
+async def test_without_a_key_in_the_settings_nobody_is_trusted(
+    start: Start, make_manager: Callable[..., ConnectionManager], method: str, path: str
+) -> None:
+    async with start(make_manager(api_key=None)) as service:
+        for headers in ({}, KEY, {"Authorization": "Bearer None"}):
+            answer = await service.call(method, path, headers=headers, json={"name": "attic"})
+            assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("room", ["nowhere", "LOBBY", "x" * 100, "%C3%BC", "a%2Fb"])
+async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str) -> None:
+    for method, path, body in [
+        ("DELETE", f"/rooms/{room}", None),
+        ("POST", f"/rooms/{room}/tokens", {"user": "ann"}),
+    ]:
+        answer = await service.call(method, path, headers=KEY, json=body)
+        assert answer.status_code == 404
+        assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("/rooms", {}, "name"),
+        ("/rooms", {"name": "UPPER"}, "a-z 0-9"),
+        ("/rooms", {"name": ""}, "a-z 0-9"),
+        ("/rooms", {"name": "x" * 65}, "64"),
+        ("/rooms", {"name": 7}, "name"),
+        ("/rooms", {"name": "attic", "capacity": 0}, "capacity"),
+        ("/rooms", {"name": "attic", "password": ""}, "password"),
+        ("/rooms", {"name": "attic", "presence": "maybe"}, "presence"),
+        ("/rooms/lobby/tokens", {}, "user"),
+        ("/rooms/lobby/tokens", {"user": ""}, "64 printable"),
+        ("/rooms/lobby/tokens", {"user": "a\nb"}, "64 printable"),
+        ("/rooms/lobby/tokens", {"user": "a" * 65}, "64 printable"),
+        ("/rooms/lobby/tokens", {"user": "ann", "ttl": 0}, "ttl"),
+        ("/rooms/lobby/tokens", {"user": "ann", "ttl": 10**9}, "ttl"),
+    ],
+)
+async def test_a_body_with_other_fields_is_refused_by_name(
+    service: Service, path: str, body: dict[str, Any], named: str
+) -> None:
+    answer = await service.call("POST", path, headers=KEY, json=body)
+    assert answer.status_code == 422
+    assert named in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b"[]", b"null", b"[" * 5_000, b'"\\ud800"']
+)
+async def test_a_body_that_is_no_object_is_refused(service: Service, content: bytes) -> None:
+    headers = {**KEY, "Content-Type": "application/json"}
+    answer = await service.call("POST", "/rooms", headers=headers, content=content)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+async def test_a_path_and_a_method_that_are_not_there(service: Service) -> None:
+    for method, path, status in [("GET", "/nowhere", 404), ("PUT", "/rooms", 405)]:
+        answer = await service.call(method, path)
+        assert answer.status_code == status
+        assert answer.json()["detail"]
+
+
+async def test_pages_of_allowed_origins_may_make_the_calls(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    origin = "https://www.example.org"
+    preflight = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    async with start(make_manager(allowed_origins=origin)) as service:
+        for asking, allowed in ((origin, origin), ("https://evil.example", None)):
+            headers = {"Origin": asking, **preflight}
+            answer = await service.call("OPTIONS", "/rooms/lobby/tokens", headers=headers)
+            assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+            headers = {"Origin": asking}
+            answer = await service.call(
+                "POST", "/rooms/lobby/tokens", headers=headers, json={"user": "ann"}
+            )
+            assert answer.headers.get("Access-Control-Allow-Origin") == allowed

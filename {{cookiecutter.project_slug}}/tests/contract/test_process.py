@@ -1,0 +1,123 @@
+"""The real process: how it starts, and how a signal ends it."""
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from {{cookiecutter.__package}} import about
+from {{cookiecutter.__package}}.rooms.clock import SystemClock
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.tokens import Tokens
+
+from ..configs import API_KEY, SECRET_KEY, clean_environment
+from .limits import within
+from .service import Endpoint
+
+KEYS = {"API_KEY": API_KEY, "SECRET_KEY": SECRET_KEY, "PORT": "0"}
+
+
+class Process:
+    """The service as `uv run` starts it, with what it printed."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.printed = ""
+
+    async def read_until(self, pattern: str) -> re.Match[str]:
+        """Wait until it prints something."""
+        assert self.process.stderr
+        while not (found := re.search(pattern, self.printed)):
+            line = await within(f"the process to print {pattern}", self.process.stderr.readline())
+            assert line, f"it ended without {pattern}:\n{self.printed}"
+            self.printed += line.decode()
+        return found
+
+    async def ended(self) -> int:
+        """Wait for its end; its exit code, negative for a signal."""
+        assert self.process.stderr
+        rest = await within("the process to end", self.process.stderr.read())
+        self.printed += rest.decode()
+        return await within("the process to end", self.process.wait())
+
+
+COMMAND = (sys.executable, "-m", about.PACKAGE)
+
+
+@asynccontextmanager
+async def started(
+    folder: Path, command: Sequence[str] = COMMAND, **settings: str
+) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env={**clean_environment(), **KEYS, **settings},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Process(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, command: Sequence[str] = COMMAND, **settings: str
+) -> AsyncIterator[tuple[Process, Endpoint]]:
+    async with started(folder, command, **settings) as process:
+        address = await process.read_until(r"running on http://(\S+)")
+        yield process, Endpoint(address[1], Tokens(SECRET_KEY, SystemClock()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_is_told_to_the_clients_before_the_end(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with AsyncExitStack() as stack:
+        process, service = await stack.enter_async_context(serving(tmp_path, ROOMS="a,b,c,d,e"))
+        clients = [await stack.enter_async_context(service.join("ann", room)) for room in "abcde"]
+        process.process.send_signal(number)
+        last_words = [await client.expect_close(Close.SERVICE_RESTART) for client in clients]
+        delays = {words["retry_after"] for words in last_words}
+        assert len(delays) > 1, "all clients are asked to come back at the same moment"
+        assert await process.ended() in {-number, 0}
+        assert "Traceback" not in process.printed
+
+
+async def test_a_client_that_does_not_answer_cannot_hold_up_the_end(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        process, service = await stack.enter_async_context(serving(tmp_path, DRAIN_SECONDS="0.2"))
+        sly = await stack.enter_async_context(service.join("sly", max_queue=1))
+        ann = await stack.enter_async_context(service.join("ann"))
+        await sly.expect("joined", user="ann")
+        sly.socket.transport.pause_reading()
+        for _ in range(10):
+            await ann.say("x" * 60_000)
+            await ann.expect("message")
+        process.process.terminate()
+        await ann.expect_close(Close.SERVICE_RESTART)
+        await process.ended()
+        sly.vanish()
+
+
+async def test_wrong_settings_end_the_start_with_a_plain_line(tmp_path: Path) -> None:
+    async with started(tmp_path, HISTORY="a lot") as process:
+        assert await process.ended() == 1
+    assert process.printed == "HISTORY: got 'a lot'; it takes a whole number of at least 0\n"
+
+
+async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (_, service):
+        port = service.address.rpartition(":")[2]
+        async with started(tmp_path, PORT=port, SECRET_KEY="") as second:
+            assert await second.ended() != 0
+    assert re.search("WARNING.*SECRET_KEY", second.printed)
+    assert "address already in use" in second.printed
+    assert "Traceback" not in second.printed

@@ -1,0 +1,39 @@
+"""The close table by itself."""
+
+from pathlib import Path
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.closes import Close, ClosedError
+
+ROWS = pytest.mark.parametrize("close", list(Close), ids=lambda close: close.name)
+
+
+@ROWS
+def test_a_reason_fits_into_a_close_frame(close: Close) -> None:
+    assert len((close.row.reason or "").encode()) <= 123
+
+
+@ROWS
+def test_a_code_may_be_sent_by_a_server(close: Close) -> None:
+    sendable = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
+    assert close.row.code in sendable
+
+
+def test_no_two_rows_look_the_same_to_a_client() -> None:
+    rows = [(close.row.code, close.row.reason) for close in Close]
+    assert len(rows) == len(set(rows))
+
+
+def test_an_error_says_how_the_connection_ends() -> None:
+    error = ClosedError(Close.ROOM_FULL)
+    assert (str(error), error.close) == ("Room is full", Close.ROOM_FULL)
+
+
+@ROWS
+def test_a_row_is_documented_as_it_is(close: Close) -> None:
+    row = close.row
+    reason = f"`{row.reason}`" if row.reason else "the server library's"
+    last_words = f"`{row.last_words}`" if row.last_words else "none"
+    line = f"| `{close.name}` | {row.code} | {reason} | {last_words} | {row.advice} |"
+    assert line in Path("README.md").read_text()

@@ -1,0 +1,88 @@
+"""The net below the application, seen from the server's side."""
+
+from typing import Any
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.gate import App, Event, Gate, Receive, Scope, Send
+
+from ..configs import make_config
+
+ENDED = {
+    "type": "websocket.close",
+    "code": Close.INTERNAL_ERROR.row.code,
+    "reason": Close.INTERNAL_ERROR.row.reason,
+}
+ACCEPTED = {"type": "websocket.accept"}
+
+
+async def serve(app: App, *, send: Send | None = None, **scope: Any) -> list[Event]:
+    """Serve one scope, and list what was sent."""
+    sent: list[Event] = []
+
+    async def note(event: Event) -> None:
+        sent.append(event)
+
+    async def receive() -> Event:
+        return {"type": "websocket.connect"}
+
+    whole = {"type": "websocket", "path": "/ws/lobby", "headers": [], **scope}
+    await Gate(app, make_config())(whole, receive, send or note)
+    return sent
+
+
+async def silent(_: Scope, __: Receive, ___: Send) -> None:
+    return
+
+
+async def failing(_: Scope, __: Receive, ___: Send) -> None:
+    raise RuntimeError("before the accept")
+
+
+async def failing_later(_: Scope, __: Receive, send: Send) -> None:
+    await send(ACCEPTED)
+    raise RuntimeError("after the accept")
+
+
+async def failing_after_the_close(_: Scope, __: Receive, send: Send) -> None:
+    await send(ACCEPTED)
+    await send({"type": "websocket.close", "code": 1000})
+    raise RuntimeError("after the close")
+
+
+@pytest.mark.parametrize("app", [silent, failing, failing_later])
+async def test_what_the_application_does_not_end_ends_with_1011(
+    app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await serve(app) == [ACCEPTED, ENDED]
+    assert "application" in caplog.text
+
+
+async def test_after_a_close_nothing_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    assert await serve(failing_after_the_close) == [
+        ACCEPTED,
+        {"type": "websocket.close", "code": 1000},
+    ]
+    assert "after the close" in caplog.text
+
+
+async def test_a_client_that_left_during_the_handshake_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def gone(_: Event) -> None:
+        raise OSError("the client is gone")
+
+    assert await serve(failing_later, send=gone) == []
+    assert caplog.text == ""
+
+
+async def test_other_scopes_pass() -> None:
+    async def http(scope: Scope, _: Receive, send: Send) -> None:
+        await send({"type": scope["type"]})
+
+    assert await serve(http, type="http") == [{"type": "http"}]
+
+
+async def test_a_server_that_cannot_send_a_denial_gets_a_close() -> None:
+    assert await serve(silent, path="/nowhere") == [{"type": "websocket.close"}]

@@ -1,0 +1,139 @@
+"""The connection manager without a socket: what only happens at certain moments."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.engine import Room
+from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+
+class Socket:
+    """Takes what a connection sends."""
+
+    def __init__(self) -> None:
+        self.closed: int | None = None
+        self.frames: list[str] = []
+
+    async def send(self, text: str) -> None:
+        self.frames.append(text)
+
+    async def close(self, code: int, _: str) -> None:
+        self.closed = code
+
+
+async def test_a_room_that_closes_while_somebody_comes_in_closes_to_them_too(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow_newest(_: str) -> str:
+        entered.set()
+        await go_on.wait()
+        return "0"
+
+    monkeypatch.setattr(manager.log, "newest", slow_newest)
+    socket = Socket()
+    joining = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+    await entered.wait()
+    await manager.close_room("attic")
+    go_on.set()
+    connection = await joining
+    await connection.written()
+    assert (socket.closed, socket.frames) == (Close.ROOM_CLOSED.row.code, [])
+    assert await manager.presence.members("attic") == []
+    await manager.disconnect(connection)
+
+
+async def test_what_is_said_before_the_welcome_is_not_for_a_newcomer(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    join = manager.presence.join
+
+    async def slow_join(room: str, user: str, connection: str, capacity: int) -> bool:
+        entered.set()
+        await go_on.wait()
+        return await join(room, user, connection, capacity)
+
+    monkeypatch.setattr(manager.presence, "join", slow_join)
+    socket = Socket()
+    joining = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+    await entered.wait()
+    await manager.publish("attic", "too early", "ann")
+    go_on.set()
+    connection = await joining
+    await manager.publish("attic", "in time", "ann")
+    await connection.written()
+    assert ["too early" in frame for frame in socket.frames] == [False, False]
+    assert "in time" in socket.frames[1]
+    await manager.disconnect(connection)
+
+
+async def test_frames_after_the_end_are_ignored(manager: ConnectionManager) -> None:
+    await manager.create_room("attic")
+    socket = Socket()
+    connection = await manager.connect("attic", socket.send, socket.close)
+    manager.end(connection, Close.REMOVED)
+    await manager.receive(connection, '{"type": "ping"}')
+    manager.end(connection, Close.ROOM_CLOSED)
+    await connection.written()
+    assert socket.closed == Close.REMOVED.row.code
+    assert len(socket.frames) == 1
+    await manager.disconnect(connection)
+
+
+async def test_an_answer_that_cannot_wait_ends_a_slow_reader(
+    make_manager: Callable[..., ConnectionManager],
+) -> None:
+    manager = make_manager(outbox_bytes=300, messages_per_second=0)
+    await manager.create_room("attic")
+    stuck = asyncio.Event()
+    socket = Socket()
+
+    async def send(_: str) -> None:
+        await stuck.wait()
+
+    connection = await manager.connect("attic", send, socket.close)
+    while not connection.ending:
+        await manager.receive(connection, '{"type": "ping"}')
+    await connection.written()
+    assert socket.closed == Close.READS_TOO_SLOWLY.row.code
+    await manager.disconnect(connection)
+
+
+async def test_only_a_room_that_is_there_can_be_closed(manager: ConnectionManager) -> None:
+    with pytest.raises(RoomNotFoundError, match="nowhere"):
+        await manager.close_room("nowhere")
+    assert not await manager.remove_user("nowhere", "ann")
+
+
+async def test_a_user_known_by_a_session_needs_no_token_for_an_open_room(
+    make_manager: Callable[..., ConnectionManager],
+) -> None:
+    manager = make_manager(guests=False)
+    await manager.create_room("attic")
+    await manager.create_room("cellar", password="sesame")
+    ends: dict[str, int | None] = {}
+    for room, user in [("attic", "ann"), ("attic", ""), ("cellar", "ann")]:
+        socket = Socket()
+        connection = await manager.connect(room, socket.send, socket.close, user=user)
+        await connection.written()
+        ends[f"{room} {user}"] = socket.closed
+        await manager.disconnect(connection)
+    required = Close.TOKEN_REQUIRED.row.code
+    assert ends == {"attic ann": None, "attic ": required, "cellar ann": required}
+
+
+async def test_starting_twice_keeps_the_rooms(
+    make_manager: Callable[..., ConnectionManager],
+) -> None:
+    manager = make_manager(rooms="attic,cellar")
+    await manager.start()
+    await manager.start()
+    assert await manager.store.get("cellar") == Room("cellar")

@@ -1,0 +1,125 @@
+"""What waits for a client, and the close at its end, seen from the other side of two callables."""
+
+import asyncio
+import logging
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.outbox import Outbox
+
+
+class Wire:
+    """Notes what an outbox sends; `block` makes it wait, as a client that does not read."""
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+        self.free = asyncio.Event()
+        self.free.set()
+        self.broken = False
+
+    async def send(self, text: str) -> None:
+        await self.free.wait()
+        if self.broken:
+            raise OSError("gone")
+        self.sent.append(text)
+
+    async def close(self, code: int, reason: str) -> None:
+        await self.free.wait()
+        self.sent.append((code, reason))
+
+    def outbox(self, max_bytes: int = 100) -> Outbox:
+        return Outbox(self.send, self.close, max_bytes)
+
+
+async def test_frames_are_sent_in_order() -> None:
+    wire = Wire()
+    outbox = wire.outbox()
+    for text in "abc":
+        assert outbox.put(text, 1)
+    await outbox.written()
+    assert outbox.put("d", 1)
+    await outbox.written()
+    assert wire.sent == ["a", "b", "c", "d"]
+
+
+async def test_what_waits_comes_first_then_the_last_words_then_the_close_then_nothing() -> None:
+    wire = Wire()
+    outbox = wire.outbox()
+    outbox.put("a", 1)
+    outbox.finish(3000, "Token expired", "bye")
+    outbox.put("too late", 8)
+    await outbox.written()
+    outbox.put("far too late", 12)
+    outbox.finish(1000, "again")
+    await outbox.written()
+    assert wire.sent == ["a", "bye", (3000, "Token expired")]
+
+
+async def test_a_close_while_a_frame_is_being_sent_waits_for_it() -> None:
+    wire = Wire()
+    wire.free.clear()
+    outbox = wire.outbox()
+    outbox.put("a", 1)
+    await asyncio.sleep(0)
+    outbox.finish(1012, "Service restart")
+    assert wire.sent == []
+    wire.free.set()
+    await outbox.written()
+    assert wire.sent == ["a", (1012, "Service restart")]
+
+
+async def test_no_more_than_its_bytes_may_wait() -> None:
+    wire = Wire()
+    wire.free.clear()
+    outbox = wire.outbox(max_bytes=10)
+    assert outbox.put("aaaaaa", 6)
+    await asyncio.sleep(0)
+    assert outbox.put("bbbb", 4), "what is being sent counts as waiting"
+    assert not outbox.put("c", 1)
+    wire.free.set()
+    await outbox.written()
+    assert wire.sent == ["aaaaaa", "bbbb"]
+    assert outbox.bytes == 0
+    assert outbox.put("cccccccccc", 10)
+    await outbox.written()
+
+
+async def test_dropping_leaves_only_the_close() -> None:
+    wire = Wire()
+    wire.free.clear()
+    outbox = wire.outbox()
+    outbox.put("a", 1)
+    outbox.put("b", 1)
+    await asyncio.sleep(0)
+    outbox.drop()
+    outbox.finish(1013, "Reading too slowly")
+    wire.free.set()
+    await outbox.written()
+    assert wire.sent == [(1013, "Reading too slowly")]
+
+
+async def test_a_client_that_is_gone_is_sent_nothing() -> None:
+    wire = Wire()
+    wire.free.clear()
+    outbox = wire.outbox()
+    outbox.put("a", 1)
+    outbox.finish(1012, "Service restart")
+    await asyncio.sleep(0)
+    await outbox.abandon()
+    wire.free.set()
+    assert outbox.put("b", 1)
+    await outbox.written()
+    assert wire.sent == []
+
+
+async def test_a_broken_connection_is_no_trouble_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    wire = Wire()
+    wire.broken = True
+    outbox = wire.outbox()
+    outbox.put("a", 1)
+    outbox.put("b", 1)
+    await outbox.written()
+    await asyncio.sleep(0)
+    assert outbox.sealed
+    assert [record.levelno for record in caplog.records if "gone" in record.message] == [10]

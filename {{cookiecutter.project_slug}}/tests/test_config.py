@@ -1,0 +1,144 @@
+"""Settings: what they take, and how a wrong one is told."""
+
+import os
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from {{cookiecutter.__package}}.config import Config, load_config, normal_origin
+
+from .configs import clean_environment, make_config
+from .flavour import CONFIG
+
+
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **environment: str) -> Config:
+    monkeypatch.chdir(tmp_path)
+    with mock.patch.dict(os.environ, {**clean_environment(), **environment}, clear=True):
+        return load_config(CONFIG)
+
+
+def test_nothing_has_to_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = load(tmp_path, monkeypatch)
+    assert (config.host, config.port, config.rooms) == ("127.0.0.1", 8000, ("lobby",))
+    assert config.guests
+    assert len(config.secret_key) >= 32
+    assert config.secret_key != load(tmp_path, monkeypatch).secret_key
+
+
+def test_a_file_is_read_and_the_environment_counts_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("PORT=9000\nROOM_CAPACITY=7\nOTHERS_SETTING=1\n")
+    config = load(tmp_path, monkeypatch, PORT="9001", API_KEY="")
+    assert (config.port, config.room_capacity, config.api_key) == (9001, 7, None)
+
+
+def test_lists_are_comma_separated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    origins = "https://www.example.org, http://localhost:3000,https://www.example.org:443"
+    config = load(tmp_path, monkeypatch, ROOMS="lobby, attic", ALLOWED_ORIGINS=origins)
+    assert config.rooms == ("lobby", "attic")
+    assert config.allowed_origins == (
+        "https://www.example.org",
+        "http://localhost:3000",
+        "https://www.example.org",
+    )
+
+
+def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    production = {"DEBUG": "false", "SECRET_KEY": "k" * 32}
+    assert not load(tmp_path, monkeypatch, **production).guests
+    assert load(tmp_path, monkeypatch, **production, GUESTS="true").guests
+    assert not load(tmp_path, monkeypatch, GUESTS="false").guests
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("PORT", "eight", "0 to 65535"),
+        ("PORT", "65536", "0 to 65535"),
+        ("WORKERS", "0", "at least 1"),
+        ("WORKERS", "2", "not there yet"),
+        ("REDIS_URL", "redis://localhost", "not there yet"),
+        ("DEBUG", "perhaps", "true or false"),
+        ("GUESTS", "some", "true or false"),
+        ("ROOMS", "lobby,Attic", "a-z 0-9"),
+        ("ROOMS", "lobby,", "a-z 0-9"),
+        ("ALLOWED_ORIGINS", "www.example.org", "https://www.example.org"),
+        ("ALLOWED_ORIGINS", "*", "https://www.example.org"),
+        ("MAX_CONNECTIONS", "-1", "at least 1"),
+        ("ROOM_CAPACITY", "0", "at least 1"),
+        ("MAX_MESSAGE_BYTES", "64K", "at least 1"),
+        ("MESSAGES_PER_SECOND", "-1", "at least 0"),
+        ("OUTBOX_BYTES", "0", "at least 1"),
+        ("HISTORY", "1.5", "at least 0"),
+        ("DRAIN_SECONDS", "inf", "at least 0"),
+        ("DRAIN_SECONDS", "-1", "at least 0"),
+    ],
+)
+def test_a_wrong_value_is_told_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, takes: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        load(tmp_path, monkeypatch, **{name: value})
+    told = str(ended.value)
+    assert told.startswith(name)
+    assert takes in told
+    assert "\n" not in told
+
+
+def test_all_wrong_values_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit) as ended:
+        load(tmp_path, monkeypatch, PORT="x", HISTORY="y")
+    assert [line.split(":")[0] for line in str(ended.value).splitlines()] == ["PORT", "HISTORY"]
+
+
+def test_production_takes_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="SECRET_KEY"):
+        load(tmp_path, monkeypatch, DEBUG="false")
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ({}, []),
+        ({"host": "0.0.0.0"}, ["HOST"]),  # noqa: S104 (what is warned of)
+        ({"host": "www.example.org"}, ["HOST"]),
+        ({"host": "localhost"}, []),
+        ({"host": "::1"}, []),
+        ({"host": "0.0.0.0", "debug": False}, []),  # noqa: S104
+    ],
+)
+def test_what_suits_only_a_developers_machine_is_warned_of(
+    settings: dict[str, object], warned: list[str]
+) -> None:
+    warnings = make_config(**settings).warnings()
+    assert len(warnings) == len(warned)
+    assert all(name in warning for name, warning in zip(warned, warnings, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("origin", "normal"),
+    [
+        ("http://Example.ORG", "http://example.org"),
+        ("http://example.org:80", "http://example.org"),
+        ("https://example.org:80", "https://example.org:80"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("http://example.org/", None),
+        ("http://user@example.org", None),
+        ("http://example.org:port", None),
+        ("http://[", None),
+        ("example.org", None),
+        ("null", None),
+        ("", None),
+    ],
+)
+def test_origins_are_compared_as_browsers_write_them(origin: str, normal: str | None) -> None:
+    assert normal_origin(origin) == normal
+
+
+@pytest.mark.parametrize("name", sorted(CONFIG.model_fields))
+def test_every_setting_is_documented(name: str) -> None:
+    for file in ("README.md", ".env.example"):
+        assert f"{name.upper()}" in Path(file).read_text(), f"{name.upper()} is not in {file}"
