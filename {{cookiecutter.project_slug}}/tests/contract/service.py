@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.handshake import PROTOCOL
@@ -19,6 +20,14 @@ from .client import Client
 from .limits import LIMIT_SECONDS, within
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
+
+
+class Denied(AssertionError):  # noqa: N818 (a failed expectation, unless a test expects it)
+    """The socket was refused before the accept."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(f"refused before the accept, with HTTP {response.status_code}")
+        self.response = response
 
 
 class Endpoint:
@@ -45,7 +54,11 @@ class Endpoint:
         uri = f"ws://{self.address}{path}"
         options = {"compression": None, "ping_interval": None, **options}
         opening = connect(uri, open_timeout=LIMIT_SECONDS, close_timeout=LIMIT_SECONDS, **options)
-        async with opening as socket:
+        try:
+            socket = await opening
+        except InvalidStatus as error:
+            raise Denied(error.response) from error
+        async with socket:
             client = Client(socket)
             yield client
             await client.leave()
@@ -61,10 +74,10 @@ class Endpoint:
 
     async def expect_denied(self, status: int, **options: Any) -> httpx2.Headers:
         """Expect that a socket is refused before the accept, with this HTTP status."""
-        with pytest.raises(InvalidStatus) as refused:
+        with pytest.raises(Denied) as denied:
             async with self.connect(**options):
                 pass
-        response = refused.value.response
+        response = denied.value.response
         assert response.status_code == status
         return httpx2.Headers(list(response.headers.raw_items()))
 

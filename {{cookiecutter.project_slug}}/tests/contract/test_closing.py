@@ -143,7 +143,8 @@ async def test_a_reader_that_stalls_ends_and_the_others_notice_nothing(
         published = 0
         while "sly" in await manager.presence.members("lobby"):
             assert published < 1_000, "a reader that takes nothing is still in the room"
-            await manager.publish("lobby", [published, "x" * 60_000], "dot")
+            said = manager.publish("lobby", [published, "x" * 60_000], "dot")
+            await within("a message to be published, which waits for no reader", said)
             for client in healthy:
                 frame = await client.expect("message")
                 assert frame["body"][0] == published

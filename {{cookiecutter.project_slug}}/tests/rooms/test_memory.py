@@ -14,8 +14,8 @@ class Hasher:
     def hash(self, password: str) -> str:
         return f"hash of {password}"
 
-    def verify(self, password: str, hash: str) -> bool:  # noqa: A002 (pwdlib's name)
-        return hash == self.hash(password)
+    def verify(self, password: str, hashed: str) -> bool:
+        return hashed == self.hash(password)
 
 
 async def test_a_room_is_found_until_it_is_deleted() -> None:

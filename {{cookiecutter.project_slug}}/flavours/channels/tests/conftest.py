@@ -1,10 +1,9 @@
 """What tests need of this flavour: a manager, an application around it, and a database."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from channels.db import database_sync_to_async
 from django.db import connections
 from pytest_django import Settings
 
@@ -17,11 +16,18 @@ from .clock import ManualClock
 from .configs import make_config
 
 
-@pytest.fixture(autouse=True)
-async def database(transactional_db: None) -> AsyncIterator[None]:
-    """Give every test empty tables; the consumers read them in a thread of their own."""
-    yield
-    await database_sync_to_async(connections.close_all)()
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the tables in a file: what SQLite has in memory, its threads never close."""
+    database = connections["default"]
+    if database.vendor == "sqlite":
+        name = str(tmp_path_factory.mktemp("database") / "db.sqlite3")
+        database.settings_dict["TEST"]["NAME"] = name
+
+
+@pytest.fixture
+def database(transactional_db: None) -> None:
+    """Give a test empty tables, which the consumers' threads see too."""
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def make_manager(clock: ManualClock) -> Callable[..., ConnectionManager]:
+def make_manager(clock: ManualClock, database: None) -> Callable[..., ConnectionManager]:
     """Build managers with other settings than the defaults."""
 
     def make(**settings: Any) -> ConnectionManager:

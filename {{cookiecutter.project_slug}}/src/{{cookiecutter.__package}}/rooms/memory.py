@@ -13,10 +13,10 @@ from .errors import NameTakenError
 class Hasher(Protocol):
     """Turns passwords into what may be kept."""
 
-    def hash(self, password: str) -> str:
+    def hash(self, password: str, /) -> str:
         """Hash a password, with a salt."""
 
-    def verify(self, password: str, hash: str) -> bool:  # noqa: A002 (pwdlib's name)
+    def verify(self, password: str, hashed: str, /) -> bool:
         """Whether the hash is this password's."""
 
 

@@ -21,7 +21,7 @@ RUNSERVER = (sys.executable, str(Path("manage.py").absolute()), "runserver", "12
 
 
 @pytest.fixture
-async def own_service(start: Start) -> AsyncIterator[Service]:
+async def own_service(start: Start, database: None) -> AsyncIterator[Service]:
     """A service around the manager of this process, which the admin's views use too."""
     get_manager.cache_clear()
     async with start(get_manager()) as running:

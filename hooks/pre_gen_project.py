@@ -1,0 +1,89 @@
+"""Check the answers before anything is written."""
+
+import keyword
+import re
+import sys
+import unicodedata
+
+NAME = {{ cookiecutter.project_name | tojson }}
+SLUG = {{ cookiecutter.project_slug | tojson }}
+PACKAGE = {{ cookiecutter.__package | tojson }}
+DESCRIPTION = {{ cookiecutter.description | tojson }}
+AUTHOR = {{ cookiecutter.author_name | tojson }}
+
+EXAMPLE = "rooms-service"
+LONGEST_SLUG = 40
+# PEP 508, but a package's name starts with a letter.
+SLUG_PATTERN = re.compile(r"[a-z]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
+# Other names in the project's own folders.
+OURS = {"conftest", "flavours", "manage", "src", "tests"}
+# What either flavour brings along, as it is imported and as it is installed.
+DEPENDENCIES = set(
+    """
+    _argon2_cffi_bindings _cffi_backend _hypothesis_ftz_detector _hypothesis_globals
+    _hypothesis_pytestplugin _pytest _yaml annotated_doc annotated_types anyio argon2 argon2_cffi
+    argon2_cffi_bindings asgiref ast_serialize async_timeout attr attrs autobahn automat cbor2
+    cffi cfgv channels channels_redis click colorama constantly corsheaders coverage cryptography
+    daphne distlib dj_database_url django django_cors_headers django_ninja django_stubs
+    django_stubs_ext dotenv exceptiongroup fastapi filelock h11 hatchling httpcore2 httptools
+    httpx2 hyperlink hypothesis identify idna importlib_metadata incremental iniconfig jwt librt
+    msgpack mypy mypy_django_plugin mypy_extensions mypyc ninja nodeenv openssl opentelemetry
+    opentelemetry_api packaging pathspec pip platformdirs pluggy pre_commit pwdlib py pycparser
+    pydantic pydantic_core pydantic_settings pygments pyjwt pyopenssl pytest pytest_asyncio
+    pytest_cov pytest_django pytest_timeout pytest_xdist python_discovery python_dotenv pywin32
+    pyyaml redis ruff service_identity setuptools sortedcontainers sqlparse starlette tomli
+    truststore twisted txaio types_channels types_pyyaml typing_extensions typing_inspection
+    tzlocal ujson uv uvicorn uvloop virtualenv watchfiles websockets wheel whitenoise winloop yaml
+    zipp zope zope_interface
+    """.split()
+)
+
+
+def check_characters(question: str, answer: str) -> None:
+    """Let only characters pass that stay on a line."""
+    for character in answer:
+        if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:
+            reject(question, f"it takes no control characters such as {ascii(character)}", "Rooms")
+
+
+def check_name(name: str) -> None:
+    """Let a name pass that can be read."""
+    if not name.strip():
+        reject("project_name", "it takes at least one character", "Rooms Service")
+
+
+def check_slug(slug: str, package: str) -> None:
+    """Let a name pass that can be installed, imported, and taken for nothing else."""
+    if not SLUG_PATTERN.fullmatch(slug) or len(slug) > LONGEST_SLUG:
+        reject(
+            "project_slug",
+            f"it takes up to {LONGEST_SLUG} letters, digits, - _ and ., "
+            "with a letter first and a letter or digit last",
+            EXAMPLE,
+        )
+    taken_by = {
+        "a Python keyword": set(keyword.kwlist),
+        "a module of the standard library": sys.stdlib_module_names,
+        "a package that the service depends on": DEPENDENCIES,
+        "a folder or module of the project": OURS,
+    }
+    for what, names in taken_by.items():
+        if package in names:
+            reject("project_slug", f"it takes no name of {what}, as {package} is", EXAMPLE)
+
+
+def reject(question: str, rule: str, example: str) -> None:
+    """End the generation with a word on what is allowed."""
+    sys.exit(f"{question}: {rule}; for example: {example}")
+
+
+if __name__ == "__main__":
+    check_name(NAME)
+    for question, answer in {
+        "project_name": NAME,
+        "project_slug": SLUG,
+        "description": DESCRIPTION,
+        "author_name": AUTHOR,
+    }.items():
+        check_characters(question, answer)
+    check_slug(SLUG, PACKAGE)

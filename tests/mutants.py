@@ -1,0 +1,221 @@
+"""Services that are broken on purpose: each is a small edit that their own tests must notice."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .project import FLAVOURS
+
+BOTH = tuple(FLAVOURS)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What is edited in the package: in `file`, each old text becomes the new one."""
+
+    name: str
+    file: str
+    edits: dict[str, str]
+    flavours: tuple[str, ...] = BOTH
+
+    def apply(self, package: Path) -> None:
+        """Break a package; it must hold each old text exactly once."""
+        path = package / self.file
+        text = path.read_text()
+        for old, new in self.edits.items():
+            assert text.count(old) == 1, f"{self.name}: {old!r} is not once in {self.file}"
+            text = text.replace(old, new)
+        path.write_text(text)
+
+
+ACCEPT = "await websocket.accept(subprotocol)\n"
+ACCEPT_IN_CONSUMER = "await self.accept(subprotocol)\n"
+
+MUTANTS = [
+    Mutant(
+        "close before the accept",
+        "socket.py",
+        {
+            ACCEPT: "if await manager.store.get(room) is None:\n"
+            '        await websocket.close(1008, "Room does not exist")\n'
+            "        return\n"
+            f"    {ACCEPT}"
+        },
+        ("fastapi",),
+    ),
+    Mutant(
+        "close before the accept",
+        "realtime/consumers.py",
+        {
+            ACCEPT_IN_CONSUMER: 'if await self.manager.store.get(self.scope["path"][4:]) is None:\n'
+            '            await self.close(1008, "Room does not exist")\n'
+            "            return\n"
+            f"        {ACCEPT_IN_CONSUMER}"
+        },
+        ("channels",),
+    ),
+    Mutant(
+        "the copied recipe: a disconnect raised before the accept and caught",
+        "socket.py",
+        {
+            "import APIRouter, WebSocket\n": "import APIRouter, WebSocket, WebSocketDisconnect\n",
+            ACCEPT: "try:\n"
+            "        if await manager.store.get(room) is None:\n"
+            '            raise WebSocketDisconnect(1008, "Room does not exist")\n'
+            "    except WebSocketDisconnect:\n"
+            "        return\n"
+            f"    {ACCEPT}",
+        },
+        ("fastapi",),
+    ),
+    Mutant(
+        "the copied recipe: JSON and a close before the accept",
+        "realtime/consumers.py",
+        {
+            "import ConnectionManager\n": "import ConnectionManager\nfrom ..rooms import closes\n",
+            ACCEPT_IN_CONSUMER: "try:\n"
+            '            self.manager.tokens.check(token or "", self.scope["path"][4:])\n'
+            "        except closes.ClosedError as error:\n"
+            "            if error.close is closes.Close.TOKEN_EXPIRED:\n"
+            "                await self.send('{\"type\": \"jwt-expired\"}', close=3000)\n"
+            "                return\n"
+            f"        {ACCEPT_IN_CONSUMER}",
+        },
+        ("channels",),
+    ),
+    Mutant(
+        "no close at all", "rooms/outbox.py", {"await self._close(*ending)": "self.sealed = True"}
+    ),
+    Mutant("another code in the table", "rooms/closes.py", {"        4410,\n": "        4411,\n"}),
+    Mutant(
+        "another code on the wire",
+        "rooms/connection.py",
+        {"self._outbox.finish(row.code, ": "self._outbox.finish(3999, "},
+    ),
+    Mutant("another reason in the table", "rooms/closes.py", {'"Room is full"': '"Full"'}),
+    Mutant("no reason on the wire", "rooms/connection.py", {'row.reason or ""': '""'}),
+    Mutant("last words missing", "rooms/connection.py", {"if row.last_words:": "if False:"}),
+    Mutant(
+        "last words after the close",
+        "rooms/outbox.py",
+        {
+            "        if last_words:\n            self._waiting.append((last_words, 0))\n": "",
+            "self._ending = (code, reason)": "self._ending = (code, reason, last_words)",
+            "await self._close(*ending)": "await self._close(*ending[:2])\n"
+            "            if ending[2]:\n"
+            "                await self._send(ending[2])",
+        },
+    ),
+    Mutant(
+        "messages that wait are dropped",
+        "rooms/outbox.py",
+        {"        if last_words:\n": "        self._waiting.clear()\n        if last_words:\n"},
+    ),
+    Mutant(
+        "a send after the close",
+        "rooms/outbox.py",
+        {
+            "await self._close(*ending)": "await self._close(*ending)\n"
+            '            await self._send("{}")'
+        },
+    ),
+    Mutant(
+        "the second close counts",
+        "rooms/outbox.py",
+        {"        if self.sealed:\n            return\n        self.sealed": "        self.sealed"},
+    ),
+    Mutant(
+        "an exception swallowed",
+        "rooms/manager.py",
+        {
+            '            logger.exception("Connection %s failed", connection.id)\n'
+            "            self.end(connection, Close.INTERNAL_ERROR)\n": "            pass\n"
+        },
+    ),
+    Mutant(
+        "1011 not sent",
+        "rooms/manager.py",
+        {"            self.end(connection, Close.INTERNAL_ERROR)\n": ""},
+    ),
+    Mutant(
+        "1011 not sent for what escapes",
+        "rooms/gate.py",
+        {'    if "websocket.close" not in sent:\n': "    if False:\n"},
+    ),
+    Mutant(
+        "the expiry ignored at connect",
+        "rooms/tokens.py",
+        {"if expires <= self._clock.time():": "if False:"},
+    ),
+    Mutant(
+        "the expiry ignored while connected",
+        "rooms/manager.py",
+        {"        if when is not None:\n": "        if False:\n"},
+    ),
+    Mutant(
+        "the refresh ignored",
+        "rooms/manager.py",
+        {"            self._expire_at(connection, grant.expires)\n        else": "            pass\n        else"},
+    ),
+    Mutant(
+        "a token of another room accepted",
+        "rooms/tokens.py",
+        {'if claims["room"] != room:': "if False:"},
+    ),
+    Mutant(
+        "the capacity ignored",
+        "rooms/memory.py",
+        {"if first and len(members) >= capacity:": "if False:"},
+    ),
+    Mutant(
+        "the origin not checked",
+        "rooms/gate.py",
+        {"if not self._allows_origin(scope):": "if False:"},
+    ),
+    Mutant(
+        "the number of connections not checked",
+        "rooms/gate.py",
+        {"if self._open >= self._config.max_connections:": "if False:"},
+    ),
+    Mutant(
+        "the binary frame not refused",
+        "rooms/manager.py",
+        {"raise ClosedError(Close.BINARY_FRAME)": "return"},
+    ),
+    Mutant(
+        "the rate not limited",
+        "rooms/manager.py",
+        {"if not connection.rate.allow():": "if False:"},
+    ),
+    Mutant(
+        "one slow reader stalls the room",
+        "rooms/manager.py",
+        {
+            "            self._tell(room, said)\n": "            self._tell(room, said)\n"
+            "            for one in self._roster.members(room):\n"
+            "                await one.written()\n"
+        },
+    ),
+    Mutant(
+        "a slow reader is kept",
+        "rooms/outbox.py",
+        {"if self.bytes + size > self._max_bytes:": "if False:"},
+    ),
+    Mutant(
+        "a client that vanishes stays a member",
+        "rooms/manager.py",
+        {"        self._forget(connection)\n        await connection.abandon()\n": ""},
+    ),
+    Mutant(
+        "the drain skipped", "server.py", {"            await manager.drain()\n": "            pass\n"}
+    ),
+    Mutant(
+        "all come back at once",
+        "rooms/drain.py",
+        {"random.uniform(0, self._spread)": "self._spread"},
+    ),
+    Mutant(
+        "a draining process takes clients",
+        "rooms/manager.py",
+        {"        if self.draining:\n": "        if False:\n"},
+    ),
+]

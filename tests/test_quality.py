@@ -1,0 +1,95 @@
+"""A rendered project is held to its own checks, as it comes, without a fix-up."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .project import Project, cookiecutter
+
+# Characters that break the quoting of careless templates.
+NASTY = """O'Neil "D" \\n \\u00 <script>alert(1)</script> {% if %} Ünï {# 🎉 #} $(id) `id` %s & {{"""
+LONGEST = "an-unusually-long-name-for-a-rooms-servi"
+
+
+def check(project: Project) -> None:
+    """Run its formatter, linter and type checker, none of which may change anything."""
+    project.run("uv", "run", "ruff", "format", "--check", "--diff")
+    project.run("uv", "run", "ruff", "check")
+    project.run("uv", "run", "mypy")
+
+
+def test_it_is_formatted_linted_and_typed(project: Project) -> None:
+    check(project)
+
+
+@pytest.mark.parametrize("slug", ["ab", LONGEST, "My.Rooms_2"])
+def test_it_is_formatted_and_linted_under_any_name(
+    slug: str, flavour: str, tmp_path: Path
+) -> None:
+    project = Project.render(tmp_path, flavour, project_slug=slug)
+    project.run("uvx", "ruff", "format", "--check", "--diff")
+    project.run("uvx", "ruff", "check")
+
+
+def test_its_tests_pass_and_reach_nearly_all_of_it(project: Project) -> None:
+    project.run("uv", "run", "pytest", "--cov", "--cov-report=json:coverage.json")
+    report = json.loads((project.path / "coverage.json").read_text())
+    (project.path / "coverage.json").unlink()
+    assert report["meta"]["branch_coverage"]
+    assert report["totals"]["percent_covered"] >= 95
+
+
+def test_it_stays_small(project: Project) -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in project.package.rglob("*.py")}
+    assert sum(lines.values()) < 2_000
+    long = {path.name: count for path, count in lines.items() if count > 320}
+    assert not long
+
+
+def test_any_characters_in_the_answers_are_taken_as_they_are(flavour: str, tmp_path: Path) -> None:
+    # Typed at the prompts: what is given on the command line, cookiecutter itself renders.
+    framework = {"fastapi": "1", "channels": "2"}[flavour]
+    answers = [NASTY, "rooms-service", NASTY, NASTY, framework, "1"]
+    done = cookiecutter(tmp_path, answers="\n".join(answers) + "\n")
+    assert done.returncode == 0, done.stderr
+    project = Project(tmp_path / "rooms-service", flavour)
+    for name in ("README.md", "LICENSE"):
+        assert NASTY in (project.path / name).read_text()
+    check(project)
+    script = "import rooms_service.about as about; print(about.SUMMARY)"
+    assert project.run("uv", "run", "python", "-c", script).stdout.strip() == NASTY
+    project.run("uv", "run", "pytest", "tests/test_config.py", "tests/rooms")
+
+
+def test_production_settings_pass_djangos_own_check(prepared: Callable[[str], Project]) -> None:
+    project = prepared("channels")
+    settings = {"DEBUG": "false", "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"}
+    done = project.run(
+        *("uv", "run", "python", "manage.py", "check", "--deploy", "--fail-level", "INFO"),
+        environment=settings,
+    )
+    assert "no issues" in done.stdout
+
+
+def test_its_hooks_pass_on_a_fresh_commit(flavour: str, tmp_path: Path) -> None:
+    project = Project.render(tmp_path, flavour)
+    project.run("git", "add", "--all")
+    done = project.run("uv", "run", "pre-commit", "run", "--all-files")
+    assert done.stdout.count("Passed") == 3, done.stdout
+
+
+def test_it_works_with_the_oldest_libraries_that_it_allows(flavour: str, tmp_path: Path) -> None:
+    project = Project.render(tmp_path, flavour)
+    project.run("uv", "sync", "--resolution", "lowest-direct")
+    project.run(str(project.python), "-m", "pytest", "-x")
+
+
+@pytest.mark.parametrize("version", PYTHONS[1:])
+def test_it_works_on_newer_pythons(version: str, flavour: str, tmp_path: Path) -> None:
+    found = shutil.which(f"python{version}")
+    if not found:
+        pytest.skip(f"python{version} is missing: install it beside the others")
+    project = Project.render(tmp_path, flavour)
+    project.run("uv", "run", "--python", found, "pytest", "-x")

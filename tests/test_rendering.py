@@ -1,0 +1,95 @@
+"""What is rendered: the files of each flavour, whatever the answers."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .project import LICENSES, TEMPLATE, Project
+
+OTHERS = {
+    "fastapi": re.compile(r"django|channels|daphne|asgiref|manage\.py", re.IGNORECASE),
+    "channels": re.compile(r"fastapi|starlette|pwdlib|testclient", re.IGNORECASE),
+}
+TREES = {
+    name: (Path(__file__).parent / f"trees/{name}.txt").read_text().splitlines()
+    for name in OTHERS
+}
+
+
+def test_the_tree_is_as_listed(project: Project) -> None:
+    assert project.files() == TREES[project.flavour]
+
+
+def test_there_is_no_trace_of_the_other_flavour(project: Project) -> None:
+    for name in project.files():
+        assert not OTHERS[project.flavour].search(name)
+        text = (project.path / name).read_text()
+        found = OTHERS[project.flavour].findall(text)
+        assert not found, f"{name} speaks of {found}"
+
+
+def test_no_template_language_is_left(project: Project) -> None:
+    left = re.compile(r"\{\{ ?cookiecutter|\{%|%\}|cookiecutter\.")
+    for name in project.files():
+        assert not left.search((project.path / name).read_text()), name
+
+
+def test_what_is_shared_is_the_same_to_the_byte(
+    prepared: Callable[[str], Project],
+) -> None:
+    one, other = (prepared(flavour) for flavour in OTHERS)
+    for folder in ("src/rooms_service/rooms", "tests/contract", "tests/rooms"):
+        names = {path.name for path in (one.path / folder).glob("*.py")}
+        assert names
+        for name in names:
+            path = Path(folder) / name
+            assert (one.path / path).read_bytes() == (other.path / path).read_bytes()
+
+
+def test_the_core_imports_no_framework() -> None:
+    package = TEMPLATE / "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
+    frameworks = re.compile(r"^\s*(from|import) (fastapi|starlette|django|channels|uvicorn)", re.M)
+    for path in (package / "rooms").glob("*.py"):
+        assert not frameworks.search(path.read_text()), path.name
+
+
+def test_no_python_file_has_template_control_flow() -> None:
+    for path in (TEMPLATE / "{{cookiecutter.project_slug}}").rglob("*.py"):
+        text = path.read_text()
+        assert "{%" not in text
+        assert set(re.findall(r"\{\{.*?\}\}", text)) <= {"{{cookiecutter.__package}}"}
+
+
+@pytest.mark.parametrize("license_name", LICENSES)
+def test_each_licence_is_whole(license_name: str, tmp_path: Path) -> None:
+    project = Project.render(tmp_path, "fastapi", license=license_name, author_name="The Testers")
+    text = (project.path / "LICENSE").read_text()
+    assert "The Testers" in text
+    opening = {
+        "MIT": "MIT License",
+        "Apache-2.0": "Copyright",
+        "BSD-3-Clause": "BSD 3-Clause License",
+        "Proprietary": "Copyright",
+    }
+    assert text.startswith(opening[license_name])
+    assert ("Apache License" in text) == (license_name == "Apache-2.0")
+    metadata = tomllib.loads((project.path / "pyproject.toml").read_text())["project"]
+    expected = "LicenseRef-Proprietary" if license_name == "Proprietary" else license_name
+    assert metadata["license"] == expected
+
+
+def test_configuration_is_well_formed(project: Project) -> None:
+    for name in (".pre-commit-config.yaml", ".github/workflows/test.yml"):
+        assert yaml.safe_load((project.path / name).read_text())
+    assert "${{ matrix.python }}" in (project.path / ".github/workflows/test.yml").read_text()
+
+
+def test_a_repository_is_made_only_where_there_is_none(tmp_path: Path) -> None:
+    outer = Project.render(tmp_path, "fastapi", project_slug="outer")
+    assert (outer.path / ".git").is_dir()
+    inner = Project.render(outer.path, "fastapi", project_slug="inner")
+    assert not (inner.path / ".git").exists()
