@@ -76,7 +76,7 @@ MUTANTS = [
             '            self.manager.tokens.check(token or "", self.scope["path"][4:])\n'
             "        except closes.ClosedError as error:\n"
             "            if error.close is closes.Close.TOKEN_EXPIRED:\n"
-            "                await self.send('{\"type\": \"jwt-expired\"}', close=3000)\n"
+            '                await self.send(\'{"type": "jwt-expired"}\', close=3000)\n'
             "                return\n"
             f"        {ACCEPT_IN_CONSUMER}",
         },
@@ -154,7 +154,11 @@ MUTANTS = [
     Mutant(
         "the refresh ignored",
         "rooms/manager.py",
-        {"            self._expire_at(connection, grant.expires)\n        else": "            pass\n        else"},
+        {
+            "            self._expire_at(connection, grant.expires)\n        else": (
+                "            pass\n        else"
+            )
+        },
     ),
     Mutant(
         "a token of another room accepted",
@@ -206,7 +210,9 @@ MUTANTS = [
         {"        self._forget(connection)\n        await connection.abandon()\n": ""},
     ),
     Mutant(
-        "the drain skipped", "server.py", {"            await manager.drain()\n": "            pass\n"}
+        "the drain skipped",
+        "server.py",
+        {"            await manager.drain()\n": "            pass\n"},
     ),
     Mutant(
         "all come back at once",

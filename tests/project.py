@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -73,10 +74,10 @@ class Project:
 
     def files(self) -> list[str]:
         """List its files, sorted, without what running it leaves."""
-        left = {".git", ".venv", "uv.lock", "__pycache__", ".hypothesis"}
+        left = {".git", ".hypothesis", ".venv", "__pycache__", "dist", "uv.lock"}
         paths = (path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
         kept = (path for path in paths if not left.intersection(path.parts))
-        return sorted(str(path) for path in kept if "_cache" not in str(path))
+        return sorted(str(path) for path in kept if not re.search(r"_cache|^\.cov", str(path)))
 
     def run(
         self,

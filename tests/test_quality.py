@@ -1,6 +1,7 @@
 """A rendered project is held to its own checks, as it comes, without a fix-up."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from .project import Project, cookiecutter
 
 # Characters that break the quoting of careless templates.
-NASTY = """O'Neil "D" \\n \\u00 <script>alert(1)</script> {% if %} Ünï {# 🎉 #} $(id) `id` %s & {{"""
+NASTY = (
+    """O'Neil "D" \\n \\u00 <script>alert(1)</script> {% if %} Ünï {# 🎉 #} $(id) `id` %s & {{"""
+)
 LONGEST = "an-unusually-long-name-for-a-rooms-servi"
 
 
@@ -25,9 +28,7 @@ def test_it_is_formatted_linted_and_typed(project: Project) -> None:
 
 
 @pytest.mark.parametrize("slug", ["ab", LONGEST, "My.Rooms_2"])
-def test_it_is_formatted_and_linted_under_any_name(
-    slug: str, flavour: str, tmp_path: Path
-) -> None:
+def test_it_is_formatted_and_linted_under_any_name(slug: str, flavour: str, tmp_path: Path) -> None:
     project = Project.render(tmp_path, flavour, project_slug=slug)
     project.run("uvx", "ruff", "format", "--check", "--diff")
     project.run("uvx", "ruff", "check")
@@ -41,11 +42,15 @@ def test_its_tests_pass_and_reach_nearly_all_of_it(project: Project) -> None:
     assert report["totals"]["percent_covered"] >= 95
 
 
+def count_lines(path: Path) -> int:
+    """Count the lines of a file that have something on them."""
+    return sum(1 for line in path.read_text().splitlines() if line.strip())
+
+
 def test_it_stays_small(project: Project) -> None:
-    lines = {path: len(path.read_text().splitlines()) for path in project.package.rglob("*.py")}
-    assert sum(lines.values()) < 2_000
-    long = {path.name: count for path, count in lines.items() if count > 320}
-    assert not long
+    lines = {path: count_lines(path) for path in project.package.rglob("*.py")}
+    assert sum(lines.values()) < 2_100
+    assert max(lines.values()) < 300
 
 
 def test_any_characters_in_the_answers_are_taken_as_they_are(flavour: str, tmp_path: Path) -> None:
@@ -65,7 +70,10 @@ def test_any_characters_in_the_answers_are_taken_as_they_are(flavour: str, tmp_p
 
 def test_production_settings_pass_djangos_own_check(prepared: Callable[[str], Project]) -> None:
     project = prepared("channels")
-    settings = {"DEBUG": "false", "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"}
+    settings = {
+        "DEBUG": "false",
+        "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN",
+    }
     done = project.run(
         *("uv", "run", "python", "manage.py", "check", "--deploy", "--fail-level", "INFO"),
         environment=settings,
@@ -86,10 +94,8 @@ def test_it_works_with_the_oldest_libraries_that_it_allows(flavour: str, tmp_pat
     project.run(str(project.python), "-m", "pytest", "-x")
 
 
-@pytest.mark.parametrize("version", PYTHONS[1:])
-def test_it_works_on_newer_pythons(version: str, flavour: str, tmp_path: Path) -> None:
-    found = shutil.which(f"python{version}")
-    if not found:
-        pytest.skip(f"python{version} is missing: install it beside the others")
-    project = Project.render(tmp_path, flavour)
-    project.run("uv", "run", "--python", found, "pytest", "-x")
+def test_it_builds_without_a_warning(project: Project) -> None:
+    done = project.run("uv", "build", "--wheel", "--out-dir", "dist")
+    assert "warning" not in done.stderr.lower()
+    assert list((project.path / "dist").glob("*.whl"))
+    shutil.rmtree(project.path / "dist")

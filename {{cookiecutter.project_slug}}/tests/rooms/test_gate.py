@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.gate import App, Event, Gate, Receive, Scope, Send
+from {{cookiecutter.__package}}.rooms.gate import (
+    App,
+    Event,
+    Gate,
+    Receive,
+    Scope,
+    Send,
+)
 
 from ..configs import make_config
 

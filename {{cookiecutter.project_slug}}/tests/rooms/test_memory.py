@@ -5,7 +5,11 @@ import pytest
 from {{cookiecutter.__package}}.rooms.closes import Close, ClosedError
 from {{cookiecutter.__package}}.rooms.engine import Room, Utterance
 from {{cookiecutter.__package}}.rooms.errors import NameTakenError
-from {{cookiecutter.__package}}.rooms.memory import MemoryLog, MemoryPresence, MemoryRoomStore
+from {{cookiecutter.__package}}.rooms.memory import (
+    MemoryLog,
+    MemoryPresence,
+    MemoryRoomStore,
+)
 
 
 class Hasher:

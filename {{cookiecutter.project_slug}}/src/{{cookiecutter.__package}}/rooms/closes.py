@@ -35,13 +35,7 @@ class Row:
 class Close(Enum):
     """Every way in which the service ends a connection."""
 
-    ROOM_NOT_FOUND = Row(
-        1008,
-        "Room does not exist",
-        None,
-        Advice.STOP,
-        "No room has this name.",
-    )
+    ROOM_NOT_FOUND = Row(1008, "Room does not exist", None, Advice.STOP, "No room has this name.")
     TOKEN_REQUIRED = Row(
         3000,
         "Token required",
@@ -71,32 +65,16 @@ class Close(Enum):
         "The token is good, but it names another room.",
     )
     REMOVED = Row(
-        3003,
-        "Removed from the room",
-        None,
-        Advice.STOP,
-        "A trusted caller removed this user.",
+        3003, "Removed from the room", None, Advice.STOP, "A trusted caller removed this user."
     )
     BINARY_FRAME = Row(
-        1003,
-        "Text frames only",
-        None,
-        Advice.STOP,
-        "The client sent a binary frame.",
+        1003, "Text frames only", None, Advice.STOP, "The client sent a binary frame."
     )
     INVALID_UTF8 = Row(
-        1007,
-        None,
-        None,
-        Advice.STOP,
-        "The client sent a text frame that is not UTF-8.",
+        1007, None, None, Advice.STOP, "The client sent a text frame that is not UTF-8."
     )
     TOO_BIG = Row(
-        1009,
-        None,
-        None,
-        Advice.STOP,
-        "The client sent a message over MAX_MESSAGE_BYTES.",
+        1009, None, None, Advice.STOP, "The client sent a message over MAX_MESSAGE_BYTES."
     )
     TOO_MANY_MESSAGES = Row(
         1008,
@@ -113,18 +91,10 @@ class Close(Enum):
         "More than OUTBOX_BYTES waited for this client; what waited is dropped.",
     )
     ROOM_FULL = Row(
-        1013,
-        "Room is full",
-        None,
-        Advice.TRY_LATER,
-        "The room has as many members as it takes.",
+        1013, "Room is full", None, Advice.TRY_LATER, "The room has as many members as it takes."
     )
     ROOM_CLOSED = Row(
-        4410,
-        "Room closed",
-        None,
-        Advice.STOP,
-        "The room was deleted while the client was in it.",
+        4410, "Room closed", None, Advice.STOP, "The room was deleted while the client was in it."
     )
     INTERNAL_ERROR = Row(
         1011,
