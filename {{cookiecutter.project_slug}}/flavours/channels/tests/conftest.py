@@ -1,11 +1,15 @@
 """What tests need of this flavour: a manager, an application around it, and a database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import connections
-from pytest_django import Settings
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker, Settings
 
 from {{cookiecutter.__package}}.asgi import build_application
 from {{cookiecutter.__package}}.realtime.store import DjangoRoomStore
@@ -17,17 +21,31 @@ from .configs import make_config
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the tables in a file: what SQLite has in memory, its threads never close."""
-    database = connections["default"]
-    if database.vendor == "sqlite":
-        name = str(tmp_path_factory.mktemp("database") / "db.sqlite3")
-        database.settings_dict["TEST"]["NAME"] = name
+def django_db_setup(
+    django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Make the test database; SQLite's in a file, as in memory its threads never close it."""
+    test = connections["default"].settings_dict["TEST"]
+    if connections["default"].vendor == "sqlite":
+        test["NAME"] = str(tmp_path_factory.mktemp("database") / "db.sqlite3")
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+        yield
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture
-def database(transactional_db: None) -> None:
-    """Give a test empty tables, which the consumers' threads see too."""
+def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Open the database to a test and to the consumers' threads, and empty its tables in the end.
+
+    pytest-django's `transactional_db` also makes all permissions anew, which takes most of a
+    test's time.
+    """
+    with django_db_blocker.unblock():
+        yield
+        for model in apps.get_models():
+            if model not in {ContentType, Permission}:
+                model._default_manager.all().delete()  # noqa: SLF001 (it has no public name)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_a_database_url_that_is_none_is_told() -> None:
         make_config(database_url="no-database://here")
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
 def test_no_migration_is_missing() -> None:
     call_command("makemigrations", check=True, dry_run=True)
 
@@ -26,7 +26,7 @@ def test_the_project_checks_clean() -> None:
     call_command("check")
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("name", ["", "UPPER", "-", "a b", "x" * 65])
 def test_only_names_that_a_path_may_hold_are_valid(name: str) -> None:
     with pytest.raises(ValidationError):
@@ -51,7 +51,7 @@ def test_a_password_is_hashed_and_can_be_taken_off() -> None:
     assert not room.locked
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("database")
 def test_another_database_than_sqlite_has_to_be_migrated_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

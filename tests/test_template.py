@@ -1,0 +1,42 @@
+"""The template's repository itself."""
+
+import re
+import subprocess
+
+import yaml
+
+from .project import TEMPLATE
+
+
+def run(*command: str) -> None:
+    """Run a check on the repository."""
+    done = subprocess.run(command, cwd=TEMPLATE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_is_formatted_linted_and_typed() -> None:
+    run("uv", "run", "ruff", "format", "--check", "--diff", "hooks", "tests")
+    run("uv", "run", "ruff", "check", "hooks", "tests")
+    run("uv", "run", "mypy")
+
+
+def test_its_configuration_is_well_formed() -> None:
+    for name in (".pre-commit-config.yaml", ".github/workflows/test.yml"):
+        assert yaml.safe_load((TEMPLATE / name).read_text())
+
+
+def test_it_commits_no_lock_and_no_registry() -> None:
+    listing = ("git", "ls-files")
+    done = subprocess.run(listing, cwd=TEMPLATE, capture_output=True, text=True, check=True)
+    names = done.stdout.splitlines()
+    assert not [name for name in names if name.endswith((".lock", "package-lock.json"))]
+    registry = re.compile(r"files\.pythonhosted|index-url|registry\.npmjs")
+    for name in names:
+        path = TEMPLATE / name
+        if name != "tests/test_template.py" and path.suffix in {".py", ".md", ".toml", ".yml"}:
+            assert not registry.search(path.read_text()), name
+
+
+def test_ci_and_the_readme_run_the_same_tests() -> None:
+    assert "uv run pytest\n" in (TEMPLATE / ".ci/run").read_text()
+    assert "uv run pytest\n" in (TEMPLATE / "README.md").read_text()
