@@ -33,7 +33,7 @@ ACCEPT_IN_CONSUMER = "await self.accept(subprotocol)\n"
 MUTANTS = [
     Mutant(
         "close before the accept",
-        "socket.py",
+        "sockets.py",
         {
             ACCEPT: "if await manager.store.get(room) is None:\n"
             '        await websocket.close(1008, "Room does not exist")\n'
@@ -55,7 +55,7 @@ MUTANTS = [
     ),
     Mutant(
         "the copied recipe: a disconnect raised before the accept and caught",
-        "socket.py",
+        "sockets.py",
         {
             "import APIRouter, WebSocket\n": "import APIRouter, WebSocket, WebSocketDisconnect\n",
             ACCEPT: "try:\n"
@@ -85,7 +85,7 @@ MUTANTS = [
     Mutant(
         "no close at all", "rooms/outbox.py", {"await self._close(*ending)": "self.sealed = True"}
     ),
-    Mutant("another code in the table", "rooms/closes.py", {"        4410,\n": "        4411,\n"}),
+    Mutant("another code in the table", "rooms/closes.py", {"4410, ": "4411, "}),
     Mutant(
         "another code on the wire",
         "rooms/connection.py",

@@ -39,5 +39,7 @@ def test_a_broken_service_fails_its_own_tests(
     code, printed = run_tests(broken, original.python)
     assert code == 1, f"not one test failed:\n{printed[-3_000:]}"
     # An assertion, or a wait that says what it waited for; no hang that had to be broken off.
-    assert re.search(r"^E +(AssertionError|assert |Failed: )", printed, re.MULTILINE), printed
+    assert re.search(r"^E +(AssertionError|assert |Failed: |.*Denied: )", printed, re.MULTILINE), (
+        printed
+    )
     assert "from pytest-timeout" not in printed, f"it hung:\n{printed[-6_000:]}"

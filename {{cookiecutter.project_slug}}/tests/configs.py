@@ -14,7 +14,7 @@ SECRET_KEY = "a secret key for tests, of more than 32 bytes"
 
 def make_config(**settings: Any) -> Config:
     """Build settings from their defaults, the keys above, and `settings`."""
-    given = {"port": 0, "api_key": API_KEY, "secret_key": SECRET_KEY, **settings}
+    given = {"api_key": API_KEY, "secret_key": SECRET_KEY, **settings}
     with mock.patch.dict(os.environ, clean_environment(), clear=True):
         return CONFIG(_env_file=None, **given)
 

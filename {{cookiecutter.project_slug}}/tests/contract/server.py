@@ -14,7 +14,8 @@ from .limits import within
 @asynccontextmanager
 async def serve(app: App, config: Config) -> AsyncIterator[str]:
     """Serve `app` on a free port of loopback; gives its address, as `host:port`."""
-    settings = uvicorn_config(app, config, log_config=None, lifespan="on")
+    anywhere = config.model_copy(update={"host": "127.0.0.1", "port": 0})
+    settings = uvicorn_config(app, anywhere, log_config=None, lifespan="on")
     settings.load()
     server = Server(settings)
     server.lifespan = settings.lifespan_class(settings)

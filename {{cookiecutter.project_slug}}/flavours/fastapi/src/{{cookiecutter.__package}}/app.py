@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pwdlib import PasswordHash
 from starlette.exceptions import HTTPException
 
-from . import about, api, pages, socket
+from . import about, api, pages, sockets
 from .config import Config, load_config
 from .rooms.errors import RoomsError
 from .rooms.frames import problems
@@ -29,7 +29,7 @@ def create_app(config: Config | None = None) -> FastAPI:
     )
     app.state.config = config
     app.state.manager = ConnectionManager(config, MemoryRoomStore(PasswordHash.recommended()))
-    for router in (pages.router, api.router, socket.router):
+    for router in (pages.router, api.router, sockets.router):
         app.include_router(router)
     app.add_exception_handler(RoomsError, _rooms_error)
     app.add_exception_handler(HTTPException, _http_error)
