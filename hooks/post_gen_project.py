@@ -26,7 +26,9 @@ def git(*arguments: str) -> bool:
 
 def make_repository() -> None:
     """Put the project under git, unless git is missing or it is inside a repository already."""
-    if not git("rev-parse", "--is-inside-work-tree"):
+    if git("rev-parse", "--is-inside-work-tree"):
+        print("\nThis folder is inside a git repository already, so none was made.")
+    else:
         git("init", "--quiet", "--initial-branch=main")
 
 

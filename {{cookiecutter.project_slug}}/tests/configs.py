@@ -6,7 +6,7 @@ from unittest import mock
 
 from {{cookiecutter.__package}}.config import Config
 
-from .flavour import CONFIG
+from .flavour import CONFIG, FURTHER_VARIABLES
 
 API_KEY = "a key for tests"
 SECRET_KEY = "a secret key for tests, of more than 32 bytes"
@@ -21,5 +21,5 @@ def make_config(**settings: Any) -> Config:
 
 def clean_environment() -> dict[str, str]:
     """Copy the environment without any setting of the service."""
-    names = CONFIG.model_fields
+    names = {*CONFIG.model_fields, *FURTHER_VARIABLES}
     return {key: value for key, value in os.environ.items() if key.lower() not in names}

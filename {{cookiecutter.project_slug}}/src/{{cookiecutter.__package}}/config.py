@@ -67,6 +67,8 @@ Origins = Annotated[
     Takes("origins, comma-separated, each like https://www.example.org"),
 ]
 
+# RFC 7518 asks of HS256 for a key as long as its hash.
+_SAFE_KEY_BYTES = 32
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -135,6 +137,10 @@ class Config(BaseSettings):
         found = []
         if "secret_key" not in self.model_fields_set:
             found.append("SECRET_KEY is not set: tokens end with this process")
+        elif len(self.secret_key.encode()) < _SAFE_KEY_BYTES:
+            found.append(f"SECRET_KEY has fewer than {_SAFE_KEY_BYTES} bytes: it can be guessed")
+        if self.api_key is None and not self.guests:
+            found.append("API_KEY is not set and GUESTS is off: nobody can get a token here")
         if self.debug and not _is_loopback(self.host):
             found.append(f"DEBUG is on and HOST is {self.host}: others can reach a debug service")
         return found

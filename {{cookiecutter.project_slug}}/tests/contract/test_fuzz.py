@@ -6,12 +6,16 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from {{cookiecutter.__package}}.rooms.closes import Close
 
 from .service import KEY, Service
+
+# All examples of one test together; each wait in them has its own, shorter limit.
+pytestmark = pytest.mark.timeout(600)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

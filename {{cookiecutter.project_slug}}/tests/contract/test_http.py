@@ -139,7 +139,7 @@ async def test_without_a_key_in_the_settings_nobody_is_trusted(
             assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("room", ["nowhere", "LOBBY", "x" * 100, "%C3%BC", "a%2Fb"])
+@pytest.mark.parametrize("room", ["nowhere", "LOBBY", "x" * 100, "%C3%BC", "a%2Fb", "lobby/"])
 async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str) -> None:
     for method, path, body in [
         ("DELETE", f"/rooms/{room}", None),

@@ -3,3 +3,4 @@
 from {{cookiecutter.__package}}.channels_config import ChannelsConfig
 
 CONFIG = ChannelsConfig
+FURTHER_VARIABLES = {"django_settings_module"}

@@ -3,3 +3,4 @@
 from {{cookiecutter.__package}}.config import Config
 
 CONFIG = Config
+FURTHER_VARIABLES: set[str] = set()

@@ -63,8 +63,7 @@ class Connection:
         if close is Close.READS_TOO_SLOWLY:
             self._outbox.drop()
         if row.last_words:
-            said = LastWords.model_validate({"type": row.last_words, "retry_after": retry_after})
-            last_words = encode(said).text
+            last_words = encode(LastWords(type=row.last_words, retry_after=retry_after)).text
         self._outbox.finish(row.code, row.reason or "", last_words)
 
     async def written(self) -> None:

@@ -125,9 +125,12 @@ class Error(Frame):
 
 
 class LastWords(Frame):
-    """What a client is told before some closes; `retry_after` is in seconds."""
+    """What a client is told before some closes; `type` stands in the close table.
 
-    type: Literal["jwt-expired", "rate-limited", "service-restart"]
+    `retry_after` is in seconds.
+    """
+
+    type: str
     retry_after: Annotated[float | None, Field(exclude_if=_absent)] = None
 
 

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
 
 from ..config import Config
 from . import frames
 from .clock import Clock, SystemClock
-from .closes import Close, ClosedError
+from .closes import Advice, Close, ClosedError
 from .connection import Connection
 from .drain import Returns, tell_all
 from .engine import Log, Presence, Room, RoomStore, Utterance
@@ -239,6 +240,8 @@ class ConnectionManager:
                 self._refresh(connection, frame.token)
             case frames.Ping():
                 self._answer(connection, frames.Pong())
+            case _:
+                assert_never(frame)
 
     def _refresh(self, connection: Connection, token: str) -> None:
         try:
@@ -291,13 +294,9 @@ class ConnectionManager:
             self._tell(connection.room, frames.Left(user=connection.user))
 
     def _retry_after(self, connection: Connection, close: Close) -> float | None:
-        match close:
-            case Close.TOO_MANY_MESSAGES:
-                return connection.rate.retry_after
-            case Close.SERVICE_RESTART:
-                return self._returns.delay()
-            case _:
-                return None
+        if close is Close.TOO_MANY_MESSAGES:
+            return connection.rate.retry_after
+        return self._returns.delay() if close.row.advice is Advice.RETURN_AFTER_DELAY else None
 
 
 def _rfc3339(seconds: float) -> str:

@@ -29,5 +29,5 @@ class ChannelsConfig(Config):
         try:
             dj_database_url.parse(self.database_url)
         except ValueError as error:
-            raise ValueError(f"DATABASE_URL: {error}") from None
+            raise ValueError(f"DATABASE_URL: got no URL of a database: {error}") from None
         return self

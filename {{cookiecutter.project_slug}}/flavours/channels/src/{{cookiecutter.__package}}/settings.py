@@ -1,5 +1,6 @@
 """Django's settings; what an operator sets stands in `Config` and comes from the environment."""
 
+import warnings
 from http import HTTPStatus
 from pathlib import Path
 
@@ -88,6 +89,9 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 # Static files are served from where they lie: nothing to collect before a start.
 WHITENOISE_USE_FINDERS = True
+
+# Django would rather be given files asynchronously; WhiteNoise's are small and read at once.
+warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 CORS_ALLOWED_ORIGINS = list(SERVICE.allowed_origins)
 CORS_ALLOW_HEADERS = default_headers

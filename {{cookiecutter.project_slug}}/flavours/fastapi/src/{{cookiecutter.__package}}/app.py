@@ -25,7 +25,13 @@ def create_app(config: Config | None = None) -> FastAPI:
     """Build the application, with settings from the environment if none are given."""
     config = config or load_config(Config)
     app = FastAPI(
-        title=about.TITLE, version=about.VERSION, description=about.SUMMARY, lifespan=_lifespan
+        title=about.TITLE,
+        version=about.VERSION,
+        description=about.SUMMARY,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        # A body is JSON, whatever its header says: the same in every flavour.
+        strict_content_type=False,
     )
     app.state.config = config
     app.state.manager = ConnectionManager(config, MemoryRoomStore(PasswordHash.recommended()))

@@ -1,0 +1,13 @@
+"""Django's settings for tests: the defaults, whatever the environment and `.env` say."""
+
+import os
+from unittest import mock
+
+from .configs import clean_environment
+from .flavour import CONFIG
+
+with (
+    mock.patch.dict(os.environ, clean_environment(), clear=True),
+    mock.patch.dict(CONFIG.model_config, env_file=None),
+):
+    from {{cookiecutter.__package}}.settings import *  # noqa: F403
