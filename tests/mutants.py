@@ -139,7 +139,7 @@ MUTANTS = [
     Mutant(
         "1011 not sent for what escapes",
         "rooms/gate.py",
-        {'    if "websocket.close" not in sent:\n': "    if False:\n"},
+        {"        if self.ended:\n            return\n": "        return\n"},
     ),
     Mutant(
         "the expiry ignored at connect",
@@ -207,12 +207,16 @@ MUTANTS = [
     Mutant(
         "a client that vanishes stays a member",
         "rooms/manager.py",
-        {"        self._forget(connection)\n        await connection.abandon()\n": ""},
+        {
+            "        self._roster.remove(connection)\n"
+            "        self._depart(connection)\n"
+            "        await connection.abandon()\n": ""
+        },
     ),
     Mutant(
         "the drain skipped",
         "server.py",
-        {"            await manager.drain()\n": "            pass\n"},
+        {"create_task(manager.drain())": "create_task(asyncio.sleep(0))"},
     ),
     Mutant(
         "all come back at once",

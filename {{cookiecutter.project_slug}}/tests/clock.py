@@ -34,6 +34,11 @@ class ManualClock:
         self._timers.append(timer)
         return timer
 
+    @property
+    def pending(self) -> int:
+        """How many calls are still to come."""
+        return sum(not timer.cancelled for timer in self._timers)
+
     def advance(self, seconds: float) -> None:
         """Move on, and call what is due."""
         self._now += seconds

@@ -162,8 +162,7 @@ def _worded(kind: type[Config], error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     field = kind.model_fields[name]
     takes = next(one.words for one in field.metadata if isinstance(one, Takes))
-    got = repr(error["input"]) if field.repr else "something else"
-    return f"{name.upper()}: got {got}; it takes {takes}"
+    return f"{name.upper()}: got {error['input']!r}; it takes {takes}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,5 +1,6 @@
 """Runs the service on uvicorn, in development and production."""
 
+import asyncio
 import contextlib
 import copy
 import logging
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 _GRACE_SECONDS = 3
 # A client that takes nothing for so long is cut off by the system, where it can.
 _STALLED_MILLISECONDS = 60_000
+_TICK = 0.1
 
 
 class Server(uvicorn.Server):
@@ -40,7 +42,11 @@ class Server(uvicorn.Server):
         """Drain, then stop."""
         manager: ConnectionManager | None = self.lifespan.state.get("manager")
         if manager:
-            await manager.drain()
+            draining = asyncio.create_task(manager.drain())
+            # A second Ctrl-C does not wait.
+            while not draining.done() and not self.force_exit:
+                await asyncio.wait([draining], timeout=_TICK)
+            draining.cancel()
         await super().shutdown(sockets)
 
 
@@ -67,6 +73,8 @@ def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Confi
         # Deflate costs three times the memory of an idle connection.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        # A start that fails ends the process, rather than serve without rooms.
+        lifespan="on",
         **more,
     )
 

@@ -40,6 +40,8 @@ def start(build_app: Callable[[ConnectionManager], App]) -> Start:
         async with serve(build_app(manager), manager.config) as address:
             await manager.start()
             yield Service(address, manager)
+        assert manager.connection_count == 0, "connections were not forgotten"
+        assert await manager.presence.rooms() == [], "members were left behind"
 
     return starting
 

@@ -15,7 +15,7 @@ from .limits import within
 async def serve(app: App, config: Config) -> AsyncIterator[str]:
     """Serve `app` on a free port of loopback; gives its address, as `host:port`."""
     anywhere = config.model_copy(update={"host": "127.0.0.1", "port": 0})
-    settings = uvicorn_config(app, anywhere, log_config=None, lifespan="on")
+    settings = uvicorn_config(app, anywhere, log_config=None)
     settings.load()
     server = Server(settings)
     server.lifespan = settings.lifespan_class(settings)

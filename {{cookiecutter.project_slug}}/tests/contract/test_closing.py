@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.engine import Room
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..clock import ManualClock
@@ -42,6 +43,49 @@ async def test_of_two_closes_at_once_the_first_counts(service: Service) -> None:
             service.manager.remove_user("lobby", "ann"), service.manager.close_room("lobby")
         )
         await ann.expect_close(Close.REMOVED)
+
+
+async def test_whoever_was_told_to_go_says_nothing_more(service: Service) -> None:
+    async with service.join("ann") as ann, service.join("bea") as bea:
+        await ann.expect("joined", user="bea")
+        await bea.say("one last word")
+        await service.manager.remove_user("lobby", "bea")
+        await bea.expect_close(Close.REMOVED)
+        await ann.expect("left", user="bea")
+
+
+async def test_what_waits_is_sent_though_the_process_stops(service: Service) -> None:
+    async with service.join("ann") as ann:
+        for number in range(50):
+            await service.manager.publish("lobby", [number, "x" * 20_000], "bea")
+        await service.manager.close_room("lobby")
+        await service.manager.drain()
+        for number in range(50):
+            frame = await ann.expect("message")
+            assert frame["body"][0] == number
+        await ann.expect_close(Close.ROOM_CLOSED)
+
+
+async def test_a_store_that_is_slow_holds_up_nobody_else(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    get = service.manager.store.get
+
+    async def slow_get(name: str) -> Room | None:
+        asked.set()
+        await go_on.wait()
+        return await get(name)
+
+    async with service.join("ann") as ann:
+        with monkeypatch.context() as patched:
+            patched.setattr(service.manager.store, "get", slow_get)
+            async with service.connect() as guest:
+                await within("the store to be asked", asked.wait())
+                await ann.expect_nothing()
+                go_on.set()
+                await guest.expect("welcome")
+                await ann.expect("joined")
 
 
 async def test_a_close_from_both_sides_at_once_is_one_close(service: Service) -> None:

@@ -187,6 +187,21 @@ async def test_a_body_that_is_no_object_is_refused(service: Service, content: by
     assert answer.json()["detail"]
 
 
+async def test_a_failure_is_told_without_its_reason(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(_: str) -> bool:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr(service.manager.store, "delete", broken)
+    answer = await service.call("DELETE", "/rooms/lobby", headers=KEY)
+    assert answer.status_code == 500
+    assert answer.json()["detail"]
+    assert "secret" not in answer.text
+    assert "a secret detail" in caplog.text
+    caplog.clear()
+
+
 async def test_a_path_and_a_method_that_are_not_there(service: Service) -> None:
     for method, path, status in [("GET", "/nowhere", 404), ("PUT", "/rooms", 405)]:
         answer = await service.call(method, path)

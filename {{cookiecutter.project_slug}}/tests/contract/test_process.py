@@ -14,7 +14,7 @@ from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.tokens import Tokens
 
 from ..configs import API_KEY, SECRET_KEY, clean_environment
-from .limits import within
+from .limits import PROCESS_LIMIT_SECONDS, within
 from .service import Endpoint
 
 KEYS = {"API_KEY": API_KEY, "SECRET_KEY": SECRET_KEY, "PORT": "0"}
@@ -31,7 +31,8 @@ class Process:
         """Wait until it prints something."""
         assert self.process.stderr
         while not (found := re.search(pattern, self.printed)):
-            line = await within(f"the process to print {pattern}", self.process.stderr.readline())
+            reading = self.process.stderr.readline()
+            line = await within(f"the process to print {pattern}", reading, PROCESS_LIMIT_SECONDS)
             assert line, f"it ended without {pattern}:\n{self.printed}"
             self.printed += line.decode()
         return found
@@ -39,9 +40,10 @@ class Process:
     async def ended(self) -> int:
         """Wait for its end; its exit code, negative for a signal."""
         assert self.process.stderr
-        rest = await within("the process to end", self.process.stderr.read())
+        reading = self.process.stderr.read()
+        rest = await within("the process to end", reading, PROCESS_LIMIT_SECONDS)
         self.printed += rest.decode()
-        return await within("the process to end", self.process.wait())
+        return await self.process.wait()
 
 
 COMMAND = (sys.executable, "-m", about.PACKAGE)

@@ -105,6 +105,9 @@ async def test_a_room_without_presence_tells_of_nobody(service: Service) -> None
             await guest.say("hello")
             await guest.expect_message("hello")
         await ann.expect_message("hello")
+        # The guest has left, of which nobody is told; what is said later comes first.
+        await ann.say("alone")
+        await ann.expect_message("alone")
 
 
 async def test_rooms_do_not_hear_each_other(service: Service) -> None:

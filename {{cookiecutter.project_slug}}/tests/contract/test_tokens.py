@@ -143,6 +143,16 @@ async def test_a_refresh_with_a_token_of_another_changes_nothing(
         await ann.expect_close(Close.TOKEN_EXPIRED)
 
 
+async def test_no_timer_is_left_when_a_client_leaves(service: Service, clock: ManualClock) -> None:
+    async with service.join("ann") as ann:
+        await ann.send(type="refresh", token=service.token("ann"))
+        await ann.expect_nothing()
+        assert clock.pending == 1
+        await service.manager.remove_user("lobby", "ann")
+        await ann.expect_close(Close.REMOVED)
+        assert clock.pending == 0
+
+
 async def test_a_guest_stays_without_end(service: Service, clock: ManualClock) -> None:
     async with service.connect() as guest:
         await guest.expect("welcome")

@@ -58,7 +58,12 @@ async def failing_after_the_close(_: Scope, __: Receive, send: Send) -> None:
     raise RuntimeError("after the close")
 
 
-@pytest.mark.parametrize("app", [silent, failing, failing_later])
+async def accepting(_: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send(ACCEPTED)
+
+
+@pytest.mark.parametrize("app", [silent, accepting, failing, failing_later])
 async def test_what_the_application_does_not_end_ends_with_1011(
     app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,6 +87,13 @@ async def test_a_client_that_left_during_the_handshake_is_no_failure(
 
     assert await serve(failing_later, send=gone) == []
     assert caplog.text == ""
+
+
+async def test_two_origins_are_one_too_many() -> None:
+    own = (b"origin", b"http://127.0.0.1")
+    headers = [(b"host", b"127.0.0.1"), own]
+    assert await serve(accepting, headers=headers) == [ACCEPTED, ENDED]
+    assert await serve(accepting, headers=[*headers, own]) == [{"type": "websocket.close"}]
 
 
 async def test_other_scopes_pass() -> None:

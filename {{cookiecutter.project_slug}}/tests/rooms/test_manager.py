@@ -75,6 +75,56 @@ async def test_what_is_said_before_the_welcome_is_not_for_a_newcomer(
     await manager.disconnect(connection)
 
 
+async def test_a_client_that_goes_while_it_comes_in_is_forgotten(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    entered = asyncio.Event()
+
+    async def endless(_: str) -> str:
+        entered.set()
+        await asyncio.Event().wait()
+        return ""
+
+    monkeypatch.setattr(manager.log, "newest", endless)
+    socket = Socket()
+    joining = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+    await entered.wait()
+    joining.cancel()
+    await asyncio.wait([joining])
+    await asyncio.sleep(0)
+    assert manager.connection_count == 0
+    assert await manager.presence.members("attic") == []
+
+
+async def test_nobody_leaves_who_was_not_told_of_before(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    witness, socket = Socket(), Socket()
+    there = await manager.connect("attic", witness.send, witness.close)
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow_newest(_: str) -> str:
+        entered.set()
+        await go_on.wait()
+        return "0"
+
+    monkeypatch.setattr(manager.log, "newest", slow_newest)
+    token = manager.tokens.issue("bea", "attic", 60)
+    joining = asyncio.create_task(
+        manager.connect("attic", socket.send, socket.close, token=token)
+    )
+    await entered.wait()
+    assert await manager.remove_user("attic", "bea")
+    go_on.set()
+    connection = await joining
+    await manager.disconnect(connection)
+    await there.written()
+    assert len(witness.frames) == 1
+    await manager.disconnect(there)
+
+
 async def test_frames_after_the_end_are_ignored(manager: ConnectionManager) -> None:
     await manager.create_room("attic")
     socket = Socket()

@@ -1,5 +1,7 @@
 """The embedded engine."""
 
+import asyncio
+
 import pytest
 
 from {{cookiecutter.__package}}.rooms.closes import Close, ClosedError
@@ -42,6 +44,24 @@ async def test_a_password_is_checked_and_not_kept() -> None:
     assert not await store.check_password("cellar", "hash of sesame")
     assert not await store.check_password("attic", "")
     assert not await store.check_password("nowhere", "sesame")
+
+
+async def test_of_two_rooms_of_one_name_at_once_one_is_made() -> None:
+    store = MemoryRoomStore(Hasher())
+    made = await asyncio.gather(
+        *(store.create(Room("attic", locked=True), "sesame") for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in made].count(NameTakenError) == 4
+
+
+async def test_a_room_made_anew_has_later_positions() -> None:
+    log = MemoryLog(history=10)
+    positions = []
+    for _ in range(100):
+        positions.append(await log.append("attic", said("ann")))
+        await log.delete("attic")
+    assert positions == sorted(set(positions), key=str)
 
 
 def said(user: str, message_id: str | None = None) -> Utterance:

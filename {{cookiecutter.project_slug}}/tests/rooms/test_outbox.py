@@ -122,4 +122,19 @@ async def test_a_broken_connection_is_no_trouble_of_ours(caplog: pytest.LogCaptu
     await outbox.written()
     await asyncio.sleep(0)
     assert outbox.sealed
-    assert [record.levelno for record in caplog.records if "gone" in record.message] == [10]
+    assert [record.levelno for record in caplog.records if "written to" in record.message] == [10]
+
+
+async def test_a_send_that_fails_ends_the_connection() -> None:
+    wire = Wire()
+
+    async def failing(_: str) -> None:
+        raise RuntimeError("a mistake")
+
+    outbox = Outbox(failing, wire.close, 100)
+    outbox.put("a", 1)
+    await outbox.written()
+    await asyncio.sleep(0)
+    await outbox.written()
+    assert wire.sent == [(1011, "Internal error")]
+    assert outbox.sealed

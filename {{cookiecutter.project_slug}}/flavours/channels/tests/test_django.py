@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client as Browser
 
 from {{cookiecutter.__package}}.realtime import tables
 from {{cookiecutter.__package}}.realtime.admin import RoomForm
@@ -49,6 +50,23 @@ def test_a_password_is_hashed_and_can_be_taken_off() -> None:
     assert not room.check_password("open")
     room.set_password(None)
     assert not room.locked
+
+
+@pytest.mark.usefixtures("database")
+def test_the_admin_changes_a_password_only_when_asked(admin_client: Browser) -> None:
+    room = Room(name="cellar")
+    room.set_password("sesame")
+    room.save()
+
+    def submit(**fields: str) -> Room:
+        url = f"/admin/realtime/room/{room.pk}/change/"
+        answer = admin_client.post(url, {"name": "other", "presence": "on", **fields})
+        assert answer.status_code == 302
+        return Room.objects.get(name="cellar")
+
+    assert submit().check_password("sesame")
+    assert submit(new_password="open").check_password("open")
+    assert not submit(remove_password="on").locked
 
 
 @pytest.mark.usefixtures("database")

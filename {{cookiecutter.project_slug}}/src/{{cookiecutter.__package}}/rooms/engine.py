@@ -77,3 +77,6 @@ class Presence(Protocol):
 
     async def members(self, room: str) -> list[str]:
         """Name the members, sorted."""
+
+    async def rooms(self) -> list[str]:
+        """Name the rooms that have members."""

@@ -90,7 +90,7 @@ class Said(Frame):
     type: Literal["message"] = "message"
     position: str
     sender: Annotated[str, Field(alias="from")]
-    body: Body
+    body: JsonValue
     at: str
     id: Annotated[MessageId | None, Field(exclude_if=_absent)] = None
 

@@ -4,6 +4,7 @@ An honest page learns why it was refused from a close after the accept; see `clo
 those that it need not: they get an HTTP answer.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -25,8 +26,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SOCKET_PATH = re.compile(r"/ws/[^/]+")
 _RETRY_AFTER_SECONDS = 5
-# Noted in place of an event when the client is not there to take it.
-_GONE = "gone"
 
 
 class _Denial(NamedTuple):
@@ -78,35 +77,55 @@ class Gate:
         return origin == own or origin in self._config.allowed_origins
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sent: set[str] = set()
-
-        async def noting_send(event: Event) -> None:
-            try:
-                await send(event)
-            except OSError:
-                sent.add(_GONE)
-                raise
-            sent.add(event["type"])
-
+        watch = _Watch(receive, send)
         try:
-            await self._app(scope, receive, noting_send)
+            await self._app(scope, watch.receive, watch.send)
         except Exception:
-            if _GONE in sent:
-                return
-            logger.exception("A socket's application failed")
-            await _fail(sent, send)
+            if not watch.client_left:
+                logger.exception("A socket's application failed")
+                await watch.fail()
         else:
-            if not sent:
-                logger.error("A socket's application returned without a word")
-                await _fail(sent, send)
+            if not watch.ended:
+                logger.error("A socket's application returned without a close")
+                await watch.fail()
 
 
-async def _fail(sent: set[str], send: Send) -> None:
-    if "websocket.accept" not in sent:
-        await send({"type": "websocket.accept"})
-    if "websocket.close" not in sent:
+class _Watch:
+    """Notes how far a socket has come, between the server and the application."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.accepted = False
+        self.ended = False
+        self.client_left = False
+
+    async def receive(self) -> Event:
+        event = await self._receive()
+        if event["type"] == "websocket.disconnect":
+            self.ended = True
+        return event
+
+    async def send(self, event: Event) -> None:
+        try:
+            await self._send(event)
+        except OSError:
+            self.client_left = self.ended = True
+            raise
+        if event["type"] == "websocket.accept":
+            self.accepted = True
+        elif event["type"] != "websocket.send":
+            self.ended = True
+
+    async def fail(self) -> None:
+        """End with an internal error, unless it has ended."""
+        if self.ended:
+            return
         row = Close.INTERNAL_ERROR.row
-        await send({"type": "websocket.close", "code": row.code, "reason": row.reason})
+        with contextlib.suppress(OSError):
+            if not self.accepted:
+                await self._send({"type": "websocket.accept"})
+            await self._send({"type": "websocket.close", "code": row.code, "reason": row.reason})
 
 
 async def _deny(denial: _Denial, scope: Scope, send: Send) -> None:

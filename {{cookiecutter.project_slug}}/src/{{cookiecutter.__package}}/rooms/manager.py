@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -16,14 +16,17 @@ from .closes import Advice, Close, ClosedError
 from .connection import Connection
 from .drain import Returns, tell_all
 from .engine import Log, Presence, Room, RoomStore, Utterance
-from .errors import RoomNotFoundError, WrongPasswordError
+from .errors import NameTakenError, RoomNotFoundError, WrongPasswordError
 from .memory import MemoryLog, MemoryPresence
-from .names import guest_name, is_user_name
+from .names import guest_name, is_room_name, is_user_name
 from .outbox import CloseSocket, Send
 from .roster import Roster
 from .tokens import Grant, Tokens
 
 logger = logging.getLogger(__name__)
+
+# A good hash takes about 100 MiB while it is made.
+_HASHES_AT_ONCE = 4
 
 
 class ConnectionManager:
@@ -50,12 +53,20 @@ class ConnectionManager:
         self.draining = False
         self._roster = Roster()
         self._returns = Returns(0)
+        self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections this process has, those included that are ending."""
+        return len(self._roster.everyone())
 
     async def start(self) -> None:
         """Make sure that the rooms of the settings exist."""
         for name in self.config.rooms:
-            if await self.store.get(name) is None:
-                await self.create_room(name)
+            # Another process may create it at the same time.
+            with suppress(NameTakenError):
+                if await self.store.get(name) is None:
+                    await self.create_room(name)
 
     async def create_room(
         self,
@@ -71,7 +82,8 @@ class ConnectionManager:
             NameTakenError: there is one of this name.
         """
         room = Room(name, capacity, presence, locked=password is not None)
-        await self.store.create(room, password)
+        async with self._hashing:
+            await self.store.create(room, password)
         return room
 
     async def close_room(self, name: str) -> None:
@@ -80,7 +92,7 @@ class ConnectionManager:
         Raises:
             RoomNotFoundError: there is none of this name.
         """
-        if not await self.store.delete(name):
+        if not is_room_name(name) or not await self.store.delete(name):
             raise RoomNotFoundError(name)
         await self.room_deleted(name)
 
@@ -92,7 +104,8 @@ class ConnectionManager:
 
     async def remove_user(self, room: str, user: str) -> bool:
         """Close all connections of a user in a room; False if there was none."""
-        theirs = [one for one in self._roster.members(room) if one.user == user]
+        members = self._roster.members(room)
+        theirs = [one for one in members if one.user == user and not one.ending]
         for connection in theirs:
             self.end(connection, Close.REMOVED)
         return bool(theirs)
@@ -106,12 +119,13 @@ class ConnectionManager:
             RoomNotFoundError: there is none of this name.
             WrongPasswordError: the room has a password, and this is not it.
         """
-        found = await self.store.get(room)
+        found = await self._find(room)
         if found is None:
             raise RoomNotFoundError(room)
         if found.locked and not trusted:
-            given = password is not None and await self.store.check_password(room, password)
-            if not given:
+            async with self._hashing:
+                right = await self.store.check_password(room, password or "")
+            if not right:
                 raise WrongPasswordError(room)
         return self.tokens.issue(user, room, ttl)
 
@@ -131,8 +145,13 @@ class ConnectionManager:
         connection = Connection(room, send, close_socket, self.config, self.clock)
         # Known before it is let in, so that closing the room finds it at any moment.
         self._roster.add(connection)
-        with self._guarded(connection):
-            await self._admit(connection, token, user)
+        try:
+            with self._guarded(connection):
+                await self._admit(connection, token, user)
+        except asyncio.CancelledError:
+            self._roster.remove(connection)
+            self._depart(connection)
+            raise
         return connection
 
     async def receive(self, connection: Connection, text_or_bytes: str | bytes) -> None:
@@ -155,16 +174,17 @@ class ConnectionManager:
 
     async def disconnect(self, connection: Connection) -> None:
         """Forget a client that is gone, whoever closed."""
-        self._forget(connection)
+        self._roster.remove(connection)
+        self._depart(connection)
         await connection.abandon()
         if connection.leaving:
-            await connection.leaving
+            await asyncio.wait([connection.leaving])
 
     def end(self, connection: Connection, close: Close) -> None:
         """Close a connection, after what waits for it; the first call counts."""
         if not connection.ending:
             connection.finish(close, self._retry_after(connection, close))
-            self._forget(connection)
+            self._depart(connection)
 
     async def drain(self) -> None:
         """Tell every client that this process stops; takes at most DRAIN_SECONDS."""
@@ -190,7 +210,7 @@ class ConnectionManager:
     async def _admit(self, connection: Connection, token: str | None, user: str | None) -> None:
         if self.draining:
             raise ClosedError(Close.SERVICE_RESTART)
-        room = await self.store.get(connection.room)
+        room = await self._find(connection.room)
         if room is None:
             raise ClosedError(Close.ROOM_NOT_FOUND)
         grant = self._identify(room, token, user)
@@ -198,12 +218,12 @@ class ConnectionManager:
         capacity = room.capacity or self.config.room_capacity
         first = await self.presence.join(room.name, grant.user, connection.id, capacity)
         connection.joined = True
-        connection.announced = room.presence
         members = await self.presence.members(room.name) if room.presence else None
         position = await self.log.newest(room.name)
         if connection.ending:
             await self._leave(connection)
             return
+        connection.announced = room.presence
         if first and room.presence:
             self._tell(room.name, frames.Joined(user=grant.user))
         self._expire_at(connection, grant.expires)
@@ -281,8 +301,10 @@ class ConnectionManager:
         for connection in slow:
             self.end(connection, Close.READS_TOO_SLOWLY)
 
-    def _forget(self, connection: Connection) -> None:
-        self._roster.remove(connection)
+    async def _find(self, name: str) -> Room | None:
+        return await self.store.get(name) if is_room_name(name) else None
+
+    def _depart(self, connection: Connection) -> None:
         if connection.expiry:
             connection.expiry.cancel()
         if connection.joined and connection.leaving is None:

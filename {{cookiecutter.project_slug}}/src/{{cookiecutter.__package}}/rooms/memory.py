@@ -54,14 +54,14 @@ class MemoryRoomStore:
 class _RoomLog:
     """The epoch tells two rooms of one name apart; the offset counts messages in one."""
 
-    def __init__(self) -> None:
-        self.epoch = f"{time.time_ns() // 1_000_000:011x}"
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
         self.offset = 0
         self.ids: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     @property
     def position(self) -> str:
-        return f"{self.epoch}-{self.offset:012d}"
+        return f"{self.epoch:011x}-{self.offset:012d}"
 
 
 class MemoryLog:
@@ -70,6 +70,7 @@ class MemoryLog:
     def __init__(self, history: int) -> None:
         self._history = history
         self._rooms: dict[str, _RoomLog] = {}
+        self._epoch = 0
 
     async def append(self, room: str, utterance: Utterance) -> str | None:
         """Give a message its position; None if this user said this `id` before."""
@@ -93,7 +94,11 @@ class MemoryLog:
         self._rooms.pop(room, None)
 
     def _log(self, room: str) -> _RoomLog:
-        return self._rooms.setdefault(room, _RoomLog())
+        if room not in self._rooms:
+            # Milliseconds, but never the same twice: positions grow whatever the clock does.
+            self._epoch = max(self._epoch + 1, time.time_ns() // 1_000_000)
+            self._rooms[room] = _RoomLog(self._epoch)
+        return self._rooms[room]
 
 
 class MemoryPresence:
@@ -128,3 +133,7 @@ class MemoryPresence:
     async def members(self, room: str) -> list[str]:
         """Name the members, sorted."""
         return sorted(self._rooms.get(room, {}))
+
+    async def rooms(self) -> list[str]:
+        """Name the rooms that have members."""
+        return list(self._rooms)

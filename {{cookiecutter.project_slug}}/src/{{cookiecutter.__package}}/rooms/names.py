@@ -24,7 +24,7 @@ def is_user_name(name: str) -> bool:
 
 def guest_name() -> str:
     """Make a name for somebody who came without one."""
-    return f"guest-{secrets.token_hex(4)}"
+    return f"guest-{secrets.token_hex(8)}"
 
 
 def _room_name(name: str) -> str:

@@ -1,9 +1,12 @@
 """What waits for one client: bounded in bytes, written in order by one task."""
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+
+from .closes import Close
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +100,16 @@ class Outbox:
             await self._close(*ending)
 
     def _stopped(self, writer: asyncio.Task[None]) -> None:
-        if not writer.cancelled() and (error := writer.exception()):
-            logger.debug("A client is gone: %r", error)
-            self.sealed = True
-            self._waiting.clear()
+        if writer.cancelled() or not (error := writer.exception()):
+            return
+        logger.debug("A client cannot be written to: %r", error)
+        self.sealed = True
+        self._waiting.clear()
+        if writer is self._writer:
+            self._writer = asyncio.get_running_loop().create_task(self._give_up())
+
+    async def _give_up(self) -> None:
+        # In vain if the client is gone; else it learns that something failed.
+        row = Close.INTERNAL_ERROR.row
+        with contextlib.suppress(Exception):
+            await self._close(row.code, row.reason or "")

@@ -112,6 +112,6 @@ def validation_error(request: HttpRequest, error: ValidationError) -> HttpRespon
 @api.exception_handler(HttpError)
 def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer a body that can't be read, which ninja calls a bad request."""
-    unreadable = error.status_code == HTTPStatus.BAD_REQUEST
+    unreadable = error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__ is not None
     status = HTTPStatus.UNPROCESSABLE_ENTITY if unreadable else error.status_code
     return Response({"detail": str(error)}, status=status)

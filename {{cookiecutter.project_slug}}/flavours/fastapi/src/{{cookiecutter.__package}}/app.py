@@ -38,6 +38,7 @@ def create_app(config: Config | None = None) -> FastAPI:
     for router in (pages.router, api.router, sockets.router):
         app.include_router(router)
     app.add_exception_handler(RoomsError, _rooms_error)
+    app.add_exception_handler(Exception, _failure)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     if config.allowed_origins:
@@ -64,11 +65,16 @@ async def _rooms_error(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status)
 
 
+async def _failure(_: Request, __: Exception) -> JSONResponse:
+    # The server logs it, with its traceback.
+    return JSONResponse({"detail": "Internal error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     # FastAPI calls a body that it can't read a bad request.
-    unreadable = error.status_code == HTTPStatus.BAD_REQUEST
+    unreadable = error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__ is not None
     status = HTTPStatus.UNPROCESSABLE_ENTITY if unreadable else error.status_code
     return JSONResponse({"detail": error.detail}, status, error.headers)
 

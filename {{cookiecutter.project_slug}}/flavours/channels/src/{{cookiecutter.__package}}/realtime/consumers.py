@@ -1,5 +1,8 @@
 """The WebSocket consumer: a thin adapter around the connection manager."""
 
+from typing import Any
+
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from ..rooms.connection import Connection
@@ -20,6 +23,13 @@ class RoomConsumer(AsyncWebsocketConsumer):
         super().__init__()
         self.manager = manager
         self.connection: Connection | None = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Call the handler, without the look at the database's connections that Channels takes.
+
+        It waits for the database's thread, so that one slow query would hold up every frame.
+        """
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         """Accept the client and let it into the room, or tell it why not."""

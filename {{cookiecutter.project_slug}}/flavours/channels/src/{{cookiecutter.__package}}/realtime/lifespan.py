@@ -1,5 +1,7 @@
 """The start and the end of the application, as ASGI tells them."""
 
+import traceback
+
 from ..rooms.gate import Receive, Scope, Send
 from ..rooms.manager import ConnectionManager
 
@@ -13,7 +15,11 @@ class Lifespan:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one lifespan scope."""
         await receive()
-        await self._manager.start()
+        try:
+            await self._manager.start()
+        except Exception:
+            await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
+            raise
         # The server drains this manager when it stops.
         scope["state"]["manager"] = self._manager
         await send({"type": "lifespan.startup.complete"})

@@ -32,6 +32,9 @@ class Room(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # Whether the manager closes the room by itself when this row is deleted.
+    manager_knows = False
+
     class Meta:
         """How rooms are listed."""
 

@@ -14,4 +14,5 @@ from .services import get_manager
 @receiver(post_delete, sender=Room)
 def close_deleted_room(instance: Room, **_: Any) -> None:
     """Close the connections of a room that was deleted, in the admin for example."""
-    transaction.on_commit(lambda: async_to_sync(get_manager().room_deleted)(instance.name))
+    if not instance.manager_knows:
+        transaction.on_commit(lambda: async_to_sync(get_manager().room_deleted)(instance.name))

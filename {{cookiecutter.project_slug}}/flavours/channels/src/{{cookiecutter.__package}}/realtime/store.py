@@ -1,5 +1,7 @@
 """The rooms that there are, in Django's database."""
 
+from functools import partial
+
 from channels.db import database_sync_to_async
 from django.db import IntegrityError, transaction
 
@@ -7,11 +9,14 @@ from ..rooms import engine
 from ..rooms.errors import NameTakenError
 from .models import Room
 
+# Not in the one thread that asgiref shares: a slow query holds up no other.
+in_thread = partial(database_sync_to_async, thread_sensitive=False)
+
 
 class DjangoRoomStore:
     """A `RoomStore` on the `Room` model; each method runs in a thread of the database's."""
 
-    @database_sync_to_async
+    @in_thread
     def create(self, room: engine.Room, password: str | None) -> None:
         """Keep a new room; see `RoomStore`."""
         row = Room(name=room.name, capacity=room.capacity, presence=room.presence)
@@ -22,19 +27,24 @@ class DjangoRoomStore:
         except IntegrityError:
             raise NameTakenError(room.name) from None
 
-    @database_sync_to_async
+    @in_thread
     def get(self, name: str) -> engine.Room | None:
         """Find a room."""
         row = Room.objects.filter(name=name).first()
         return engine.Room(row.name, row.capacity, row.presence, row.locked) if row else None
 
-    @database_sync_to_async
+    @in_thread
     def delete(self, name: str) -> bool:
         """Forget a room; False if there was none."""
-        deleted, _ = Room.objects.filter(name=name).delete()
+        row = Room.objects.filter(name=name).first()
+        if row is None:
+            return False
+        # The manager, which asked for it, closes the room itself.
+        row.manager_knows = True
+        deleted, _ = row.delete()
         return deleted > 0
 
-    @database_sync_to_async
+    @in_thread
     def check_password(self, name: str, password: str) -> bool:
         """Whether this is the room's password."""
         row = Room.objects.filter(name=name).first()
