@@ -202,7 +202,29 @@ MUTANTS = [
     Mutant(
         "a slow reader is kept",
         "rooms/outbox.py",
-        {"if self.bytes + size > self._max_bytes:": "if False:"},
+        {"if self.bytes and self.bytes + size > self._max_bytes:": "if False:"},
+    ),
+    Mutant("pings fill the memory", "protocol.py", {"if self.writable.is_set():": "if True:"}),
+    Mutant(
+        "an unreadable handshake is not answered",
+        "protocol.py",
+        {"if self.conn.handshake_exc and not self.handshake_initiated:": "if False:"},
+    ),
+    Mutant(
+        "what was ending is forgotten at a stop",
+        "rooms/manager.py",
+        {
+            "            self._depart(connection)\n\n    async def drain": (
+                "            self._depart(connection)\n"
+                "            self._roster.remove(connection)\n\n"
+                "    async def drain"
+            )
+        },
+    ),
+    Mutant(
+        "whoever is told to go can still speak",
+        "rooms/manager.py",
+        {"        if connection.ending:\n            return\n        with": "        with"},
     ),
     Mutant(
         "a client that vanishes stays a member",

@@ -150,6 +150,8 @@ def load_config(kind: type[ConfigT]) -> ConfigT:
     """Read the settings from the environment; if they are wrong, say how and end the process."""
     try:
         return kind()
+    except UnicodeDecodeError as error:
+        sys.exit(f".env: {error}; it takes UTF-8")
     except ValidationError as error:
         # What follows from a wrong setting is not told beside it.
         found = [one for one in error.errors() if one["type"] != "default_factory_not_called"]

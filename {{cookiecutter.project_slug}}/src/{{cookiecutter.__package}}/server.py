@@ -12,6 +12,7 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import ChangeReload
 
 from .config import Config
+from .protocol import SocketProtocol
 from .rooms.gate import App
 from .rooms.manager import ConnectionManager
 
@@ -69,6 +70,7 @@ def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Confi
         app,
         host=config.host,
         port=config.port,
+        ws=SocketProtocol,
         ws_max_size=config.max_message_bytes,
         # Deflate costs three times the memory of an idle connection.
         ws_per_message_deflate=False,

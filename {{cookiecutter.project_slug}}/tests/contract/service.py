@@ -1,5 +1,6 @@
 """A running service, as a client sees it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -80,6 +81,29 @@ class Endpoint:
         response = denied.value.response
         assert response.status_code == status
         return httpx2.Headers(list(response.headers.raw_items()))
+
+    @asynccontextmanager
+    async def handshake(
+        self, *lines: str
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """Send an opening request with these further lines, without a client library."""
+        host, _, port = self.address.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        request = [
+            "GET /ws/lobby HTTP/1.1",
+            f"Host: {self.address}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+            *lines,
+        ]
+        try:
+            writer.write("\r\n".join([*request, "", ""]).encode())
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+            await asyncio.sleep(0)
 
     async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Make an HTTP call."""

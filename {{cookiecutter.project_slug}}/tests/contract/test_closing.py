@@ -98,37 +98,42 @@ async def test_a_close_from_both_sides_at_once_is_one_close(service: Service) ->
 
 async def test_after_the_close_frame_nothing_is_sent(service: Service) -> None:
     """Looked at on the wire, as a client library would not show it."""
-    async with service.join("bea") as bea:
-        host, _, port = service.address.partition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            request = (
-                f"GET /ws/lobby HTTP/1.1\r\nHost: {service.address}\r\nConnection: Upgrade\r\n"
-                "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-            )
-            writer.write(request.encode())
-            await within("the handshake", reader.readuntil(b"\r\n\r\n"))
-            guest = (await bea.expect("joined"))["user"]
-            await service.manager.remove_user("lobby", guest)
-            for number in range(10):
-                await service.manager.publish("lobby", number, "bea")
-                await bea.next_frame("a message, or that the guest left")
+    async with service.join("bea") as bea, service.handshake() as (reader, writer):
+        await within("the handshake", reader.readuntil(b"\r\n\r\n"))
+        guest = (await bea.expect("joined"))["user"]
+        await service.manager.remove_user("lobby", guest)
+        for number in range(10):
+            await service.manager.publish("lobby", number, "bea")
+        for _ in range(11):
             await bea.next_frame("a message, or that the guest left")
-            opcodes: list[int] = []
-            while opcodes[-1:] != [8]:
-                opcode, length = await within("a frame", reader.readexactly(2))
-                if length == 126:
-                    length = int.from_bytes(await reader.readexactly(2), "big")
-                await reader.readexactly(length)
-                opcodes.append(opcode & 0x0F)
-            # A masked close frame, empty, is the client's answer.
-            writer.write(b"\x88\x80\x00\x00\x00\x00")
-            assert await within("the end", reader.read()) == b""
-            assert opcodes == [1, 8], "a welcome and a close"
-        finally:
-            writer.close()
-            await writer.wait_closed()
+        opcodes: list[int] = []
+        while opcodes[-1:] != [8]:
+            opcode, length = await within("a frame", reader.readexactly(2))
+            if length == 126:
+                length = int.from_bytes(await reader.readexactly(2), "big")
+            await reader.readexactly(length)
+            opcodes.append(opcode & 0x0F)
+        # A masked close frame, empty, is the client's answer.
+        writer.write(b"\x88\x80\x00\x00\x00\x00")
+        assert await within("the end", reader.read()) == b""
+        assert opcodes == [1, 8], "a welcome and a close"
+
+
+async def test_pings_of_a_client_that_does_not_read_fill_no_memory(service: Service) -> None:
+    # Masked frames with a key of zeros: pings of the largest size, and a message to know the end.
+    pings = b"\x89\xfd\x00\x00\x00\x00" + bytes(125)
+    text = b'{"type":"message","body":"done"}'
+    message = b"\x81" + bytes([0x80 | len(text)]) + bytes(4) + text
+    async with service.join("ann") as ann, service.handshake() as (reader, writer):
+        await within("the handshake", reader.readuntil(b"\r\n\r\n"))
+        await ann.expect("joined")
+        for _ in range(150):
+            writer.write(pings * 1_000)
+            await within("pings to be sent", writer.drain())
+        writer.write(message + b"\x88\x80\x00\x00\x00\x00")
+        await ann.expect_message("done")
+        answered = await within("the answers", reader.read())
+        assert len(answered) < 150_000 * 127, "each ping was answered, though nobody read"
 
 
 async def test_a_client_that_vanishes_without_a_close_frame_leaves(service: Service) -> None:

@@ -1,6 +1,6 @@
 """The HTTP calls."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -159,6 +159,8 @@ async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str
         ("/rooms", {"name": "x" * 65}, "64"),
         ("/rooms", {"name": 7}, "name"),
         ("/rooms", {"name": "attic", "capacity": 0}, "capacity"),
+        ("/rooms", {"name": "attic", "capacity": 10**30}, "capacity"),
+        ("/rooms", {"name": "attic", "password": "x" * 2_000}, "password"),
         ("/rooms", {"name": "attic", "password": ""}, "password"),
         ("/rooms", {"name": "attic", "presence": "maybe"}, "presence"),
         ("/rooms/lobby/tokens", {}, "user"),
@@ -185,6 +187,36 @@ async def test_a_body_that_is_no_object_is_refused(service: Service, content: by
     answer = await service.call("POST", "/rooms", headers=headers, content=content)
     assert answer.status_code == 422
     assert answer.json()["detail"]
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service) -> None:
+    answer = await service.call("POST", "/rooms", headers=KEY, content=b" " * 2_000_000)
+    assert answer.status_code == 413
+    assert answer.json()["detail"]
+
+
+async def test_a_body_without_a_length_is_read_no_further_than_allowed(service: Service) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b" " * 100_000
+        yield b'{"name": "attic"}'
+
+    answer = await service.call("POST", "/rooms", headers=KEY, content=chunks())
+    assert answer.status_code == 413
+    assert not await service.manager.store.get("attic")
+
+
+async def test_a_text_that_no_encoding_has_is_refused(service: Service) -> None:
+    body = b'{"user": "ann", "password": "\\ud800"}'
+    await service.manager.create_room("cellar", password="sesame")
+    answer = await service.call("POST", "/rooms/cellar/tokens", content=body)
+    assert answer.status_code == 422
+
+
+async def test_who_may_not_call_is_told_only_that(service: Service) -> None:
+    answer = await service.call("POST", "/rooms", content=b"{")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 async def test_a_failure_is_told_without_its_reason(

@@ -112,9 +112,7 @@ async def test_nobody_leaves_who_was_not_told_of_before(
 
     monkeypatch.setattr(manager.log, "newest", slow_newest)
     token = manager.tokens.issue("bea", "attic", 60)
-    joining = asyncio.create_task(
-        manager.connect("attic", socket.send, socket.close, token=token)
-    )
+    joining = asyncio.create_task(manager.connect("attic", socket.send, socket.close, token=token))
     await entered.wait()
     assert await manager.remove_user("attic", "bea")
     go_on.set()

@@ -84,6 +84,15 @@ async def test_no_more_than_its_bytes_may_wait() -> None:
     await outbox.written()
 
 
+async def test_one_frame_of_any_size_may_wait() -> None:
+    wire = Wire()
+    outbox = wire.outbox(max_bytes=10)
+    assert outbox.put("x" * 100, 100)
+    assert not outbox.put("y", 1)
+    await outbox.written()
+    assert wire.sent == ["x" * 100]
+
+
 async def test_dropping_leaves_only_the_close() -> None:
     wire = Wire()
     wire.free.clear()

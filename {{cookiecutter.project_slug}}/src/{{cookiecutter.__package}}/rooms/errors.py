@@ -1,18 +1,22 @@
 """What a caller can be told: in words, and by the HTTP status that goes with them."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 
 class RoomsError(Exception):
     """A call that cannot be carried out; `str(error)` is for the caller."""
 
     status = HTTPStatus.BAD_REQUEST
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class UnauthorizedError(RoomsError):
     """The API key is missing or wrong."""
 
     status = HTTPStatus.UNAUTHORIZED
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
     def __init__(self) -> None:
         super().__init__("This call takes the API key, as `Authorization: Bearer <API_KEY>`.")

@@ -34,8 +34,12 @@ class _Denial(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+_LARGEST_BODY = 1 << 20
+_TOO_LARGE = _Denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+
+
 class Gate:
-    """Denies sockets by origin, path and number; ends with 1011 those that the app fails."""
+    """Denies sockets by origin, path and number, and large bodies; ends what the app fails."""
 
     def __init__(self, app: App, config: Config) -> None:
         self._app = app
@@ -44,7 +48,9 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
-        if scope["type"] != "websocket":
+        if scope["type"] == "http":
+            await self._serve_http(scope, receive, send)
+        elif scope["type"] != "websocket":
             await self._app(scope, receive, send)
         elif denial := self._denial(scope):
             await _deny(denial, scope, send)
@@ -75,6 +81,29 @@ class Gate:
         scheme = origin.partition("://")[0]
         own = normal_origin(f"{scheme}://{header(headers, b'host') or ''}")
         return origin == own or origin in self._config.allowed_origins
+
+    async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        largest = max(_LARGEST_BODY, 2 * self._config.max_message_bytes)
+        length = header(scope["headers"], b"content-length") or "0"
+        if not length.isdigit() or int(length) > largest:
+            await _answer(_TOO_LARGE, "http.response", send)
+            return
+        taken = 0
+
+        async def counting_receive() -> Event:
+            nonlocal taken
+            event = await receive()
+            taken += len(event.get("body", b""))
+            if taken <= largest:
+                return event
+            await _answer(_TOO_LARGE, "http.response", send)
+            return {"type": "http.disconnect"}
+
+        async def send_unless_answered(event: Event) -> None:
+            if taken <= largest:
+                await send(event)
+
+        await self._app(scope, counting_receive, send_unless_answered)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         watch = _Watch(receive, send)
@@ -132,9 +161,11 @@ async def _deny(denial: _Denial, scope: Scope, send: Send) -> None:
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
+    await _answer(denial, "websocket.http.response", send)
+
+
+async def _answer(denial: _Denial, kind: str, send: Send) -> None:
     body = json.dumps({"detail": denial.detail}).encode()
     headers = [(b"content-type", b"application/json"), *denial.headers]
-    await send(
-        {"type": "websocket.http.response.start", "status": denial.status.value, "headers": headers}
-    )
-    await send({"type": "websocket.http.response.body", "body": body})
+    await send({"type": f"{kind}.start", "status": denial.status.value, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})

@@ -43,10 +43,13 @@ class Outbox:
         self.sealed = False
 
     def put(self, text: str, size: int) -> bool:
-        """Queue a frame of `size` bytes; False if it would be more than may wait."""
+        """Queue a frame of `size` bytes; False if it would be more than may wait.
+
+        Of any size it may be where nothing waits: that is no slow reader.
+        """
         if self.sealed:
             return True
-        if self.bytes + size > self._max_bytes:
+        if self.bytes and self.bytes + size > self._max_bytes:
             return False
         self._waiting.append((text, size))
         self.bytes += size

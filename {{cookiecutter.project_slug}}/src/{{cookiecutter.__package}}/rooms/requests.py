@@ -9,15 +9,17 @@ from .names import RoomName, UserName
 DEFAULT_TTL = 3600
 MAX_TTL = 86_400
 
-Password = Annotated[str, Field(min_length=1, max_length=1024)]
+MAX_PASSWORD = 1024
+# What a database takes for a whole number.
+MAX_CAPACITY = 2_147_483_647
 
 
 class NewRoom(BaseModel):
     """A room to create; without `password` it is open, without `capacity` it takes the default."""
 
     name: RoomName
-    password: Password | None = None
-    capacity: Annotated[int, Field(ge=1)] | None = None
+    password: Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD)] | None = None
+    capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] | None = None
     presence: bool = True
 
 
@@ -31,7 +33,7 @@ class TokenRequest(BaseModel):
     """Who wants a token, and for how many seconds."""
 
     user: UserName
-    password: str | None = None
+    password: Annotated[str, Field(max_length=MAX_PASSWORD)] | None = None
     ttl: Annotated[int, Field(ge=1, le=MAX_TTL)] = DEFAULT_TTL
 
 

@@ -31,7 +31,7 @@ class Tokens:
 
     def issue(self, user: str, room: str, ttl: float) -> str:
         """Sign a token that is good for `ttl` seconds."""
-        claims = {"sub": user, "room": room, "exp": int(self._clock.time() + ttl)}
+        claims = {"sub": user, "room": room, "exp": self._clock.time() + ttl}
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
     def check(self, token: str, room: str) -> Grant:

@@ -99,7 +99,7 @@ async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> St
 @api.exception_handler(RoomsError)
 def rooms_error(request: HttpRequest, error: RoomsError) -> HttpResponse:
     """Answer a call that cannot be carried out."""
-    return Response({"detail": str(error)}, status=error.status)
+    return Response({"detail": str(error)}, status=error.status, headers=error.headers)
 
 
 @api.exception_handler(ValidationError)

@@ -85,6 +85,9 @@ AUTH_PASSWORD_VALIDATORS = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# The gate limits bodies, in either flavour alike.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+
 STATIC_URL = "static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 # Static files are served from where they lie: nothing to collect before a start.

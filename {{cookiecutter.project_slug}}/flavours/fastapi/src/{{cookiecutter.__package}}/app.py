@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from . import about, api, pages, sockets
 from .config import Config, load_config
+from .dependencies import check_caller
 from .rooms.errors import RoomsError
 from .rooms.frames import problems
 from .rooms.gate import Gate
@@ -61,8 +62,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _rooms_error(_: Request, error: Exception) -> JSONResponse:
-    status = error.status if isinstance(error, RoomsError) else RoomsError.status
-    return JSONResponse({"detail": str(error)}, status)
+    if not isinstance(error, RoomsError):
+        raise error
+    return JSONResponse({"detail": str(error)}, error.status, dict(error.headers))
 
 
 async def _failure(_: Request, __: Exception) -> JSONResponse:
@@ -79,7 +81,13 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": error.detail}, status, error.headers)
 
 
-async def _validation_error(_: Request, error: Exception) -> JSONResponse:
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    detail = problems(found, skip=1)
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    # FastAPI reads the body first, but who may not call is told only that.
+    try:
+        check_caller(request)
+    except RoomsError as unauthorized:
+        return await _rooms_error(request, unauthorized)
+    detail = problems(error.errors(), skip=1)
     return JSONResponse({"detail": detail}, HTTPStatus.UNPROCESSABLE_ENTITY)

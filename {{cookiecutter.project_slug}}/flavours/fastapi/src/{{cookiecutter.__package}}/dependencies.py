@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.requests import HTTPConnection
 from fastapi.security import APIKeyHeader
 
@@ -40,6 +40,17 @@ def require_key(authorization: Authorization, config: ConfigDependency) -> None:
 def is_trusted(authorization: Authorization, config: ConfigDependency) -> bool:
     """Let guests pass where they are allowed; whether the caller has the API key."""
     return access.guest_or_key(authorization, config)
+
+
+def check_caller(request: Request) -> None:
+    """Do for a request what its endpoint asks for of the two above.
+
+    Raises:
+        UnauthorizedError: the caller may not make this call.
+    """
+    asked = {one.call for one in request.scope["route"].dependant.dependencies}
+    for check in asked.intersection({require_key, is_trusted}):
+        check(request.headers.get("Authorization"), get_config(request))
 
 
 RequireKey = Depends(require_key)

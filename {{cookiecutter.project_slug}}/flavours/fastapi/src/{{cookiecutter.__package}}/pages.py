@@ -9,7 +9,7 @@ router = APIRouter(include_in_schema=False)
 _STATIC = Path(__file__).parent / "static"
 
 
-@router.get("/")
+@router.api_route("/", methods=["GET", "HEAD"])
 async def index() -> FileResponse:
     """The page."""
     return FileResponse(_STATIC / "index.html")

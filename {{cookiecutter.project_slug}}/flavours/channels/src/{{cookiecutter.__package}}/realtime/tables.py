@@ -2,13 +2,18 @@
 
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 
 def prepare_tables() -> None:
     """Make the tables on SQLite; elsewhere end the process if they are not there."""
+    try:
+        connection.ensure_connection()
+    except (DatabaseError, ImproperlyConfigured) as error:
+        sys.exit(f"DATABASE_URL: {error}")
     if connection.vendor == "sqlite":
         call_command("migrate", verbosity=0, interactive=False)
         return

@@ -1,0 +1,29 @@
+"""uvicorn's WebSocket protocol, mended where a client could stay or fill memory unseen."""
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+_BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    b'Content-Length: 45\r\n\r\n{"detail":"This is no request for a socket."}'
+)
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """Answers every handshake, and pings only of those that read."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; refuse a request that the library could not parse.
+
+        Of one with a line of over 8 KiB, for example, uvicorn hears nothing, and waits for ever.
+        """
+        super().data_received(data)
+        if self.conn.handshake_exc and not self.handshake_initiated:
+            self.handshake_initiated = self.handshake_complete = self.close_sent = True
+            self.transport.write(_BAD_REQUEST)
+            self.transport.close()
+
+    def handle_ping(self) -> None:
+        """Answer a ping, unless the client leaves so much unread that writing is paused."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
