@@ -10,11 +10,16 @@ BOTH = tuple(FLAVOURS)
 
 @dataclass(frozen=True)
 class Mutant:
-    """What is edited in the package: in `file`, each old text becomes the new one."""
+    """What is edited in the package: in `file`, each old text becomes the new one.
+
+    `caught_by` is the file of the service's tests that must notice, below `tests/`; so that no
+    other failure stands in for the proof.
+    """
 
     name: str
     file: str
     edits: dict[str, str]
+    caught_by: str
     flavours: tuple[str, ...] = BOTH
 
     def apply(self, package: Path) -> None:
@@ -40,6 +45,7 @@ MUTANTS = [
             "        return\n"
             f"    {ACCEPT}"
         },
+        "contract/test_endings.py",
         ("fastapi",),
     ),
     Mutant(
@@ -51,6 +57,7 @@ MUTANTS = [
             "            return\n"
             f"        {ACCEPT_IN_CONSUMER}"
         },
+        "contract/test_endings.py",
         ("channels",),
     ),
     Mutant(
@@ -65,6 +72,7 @@ MUTANTS = [
             "        return\n"
             f"    {ACCEPT}",
         },
+        "contract/test_endings.py",
         ("fastapi",),
     ),
     Mutant(
@@ -80,20 +88,42 @@ MUTANTS = [
             "                return\n"
             f"        {ACCEPT_IN_CONSUMER}",
         },
+        "contract/test_endings.py",
         ("channels",),
     ),
     Mutant(
-        "no close at all", "rooms/outbox.py", {"await self._close(*ending)": "self.sealed = True"}
+        "no close at all",
+        "rooms/outbox.py",
+        {"await self._close(*ending)": "self.sealed = True"},
+        "contract/test_endings.py",
     ),
-    Mutant("another code in the table", "rooms/closes.py", {"4410, ": "4411, "}),
+    Mutant(
+        "another code in the table", "rooms/closes.py", {"4410, ": "4411, "}, "rooms/test_closes.py"
+    ),
     Mutant(
         "another code on the wire",
         "rooms/connection.py",
         {"self._outbox.finish(row.code, ": "self._outbox.finish(3999, "},
+        "contract/test_endings.py",
     ),
-    Mutant("another reason in the table", "rooms/closes.py", {'"Room is full"': '"Full"'}),
-    Mutant("no reason on the wire", "rooms/connection.py", {'row.reason or ""': '""'}),
-    Mutant("last words missing", "rooms/connection.py", {"if row.last_words:": "if False:"}),
+    Mutant(
+        "another reason in the table",
+        "rooms/closes.py",
+        {'"Room is full"': '"Full"'},
+        "rooms/test_closes.py",
+    ),
+    Mutant(
+        "no reason on the wire",
+        "rooms/connection.py",
+        {'row.reason or ""': '""'},
+        "contract/test_endings.py",
+    ),
+    Mutant(
+        "last words missing",
+        "rooms/connection.py",
+        {"if row.last_words:": "if False:"},
+        "contract/test_endings.py",
+    ),
     Mutant(
         "last words after the close",
         "rooms/outbox.py",
@@ -104,11 +134,13 @@ MUTANTS = [
             "            if ending[2]:\n"
             "                await self._send(ending[2])",
         },
+        "contract/test_endings.py",
     ),
     Mutant(
         "messages that wait are dropped",
         "rooms/outbox.py",
         {"        if last_words:\n": "        self._waiting.clear()\n        if last_words:\n"},
+        "contract/test_closing.py",
     ),
     Mutant(
         "a send after the close",
@@ -117,11 +149,13 @@ MUTANTS = [
             "await self._close(*ending)": "await self._close(*ending)\n"
             '            await self._send("{}")'
         },
+        "rooms/test_outbox.py",
     ),
     Mutant(
         "the second close counts",
         "rooms/outbox.py",
         {"        if self.sealed:\n            return\n        self.sealed": "        self.sealed"},
+        "rooms/test_outbox.py",
     ),
     Mutant(
         "an exception swallowed",
@@ -130,26 +164,31 @@ MUTANTS = [
             '            logger.exception("Connection %s failed", connection.id)\n'
             "            self.end(connection, Close.INTERNAL_ERROR)\n": "            pass\n"
         },
+        "contract/test_endings.py",
     ),
     Mutant(
         "1011 not sent",
         "rooms/manager.py",
         {"            self.end(connection, Close.INTERNAL_ERROR)\n": ""},
+        "contract/test_endings.py",
     ),
     Mutant(
         "1011 not sent for what escapes",
         "rooms/gate.py",
         {"        if self.ended:\n            return\n": "        return\n"},
+        "rooms/test_gate.py",
     ),
     Mutant(
         "the expiry ignored at connect",
         "rooms/tokens.py",
         {"if expires <= self._clock.time():": "if False:"},
+        "contract/test_endings.py",
     ),
     Mutant(
         "the expiry ignored while connected",
         "rooms/manager.py",
         {"        if when is not None:\n": "        if False:\n"},
+        "contract/test_tokens.py",
     ),
     Mutant(
         "the refresh ignored",
@@ -159,36 +198,43 @@ MUTANTS = [
                 "            pass\n        else"
             )
         },
+        "contract/test_tokens.py",
     ),
     Mutant(
         "a token of another room accepted",
         "rooms/tokens.py",
         {'if claims["room"] != room:': "if False:"},
+        "contract/test_endings.py",
     ),
     Mutant(
         "the capacity ignored",
         "rooms/memory.py",
         {"if first and len(members) >= capacity:": "if False:"},
+        "contract/test_endings.py",
     ),
     Mutant(
         "the origin not checked",
         "rooms/gate.py",
         {"if not self._allows_origin(scope):": "if False:"},
+        "contract/test_denials.py",
     ),
     Mutant(
         "the number of connections not checked",
         "rooms/gate.py",
         {"if self._open >= self._config.max_connections:": "if False:"},
+        "contract/test_denials.py",
     ),
     Mutant(
         "the binary frame not refused",
         "rooms/manager.py",
         {"raise ClosedError(Close.BINARY_FRAME)": "return"},
+        "contract/test_endings.py",
     ),
     Mutant(
         "the rate not limited",
         "rooms/manager.py",
         {"if not connection.rate.allow():": "if False:"},
+        "contract/test_endings.py",
     ),
     Mutant(
         "one slow reader stalls the room",
@@ -198,17 +244,25 @@ MUTANTS = [
             "            for one in self._roster.members(room):\n"
             "                await one.written()\n"
         },
+        "contract/test_closing.py",
     ),
     Mutant(
         "a slow reader is kept",
         "rooms/outbox.py",
         {"if self.bytes and self.bytes + size > self._max_bytes:": "if False:"},
+        "contract/test_closing.py",
     ),
-    Mutant("pings fill the memory", "protocol.py", {"if self.writable.is_set():": "if True:"}),
+    Mutant(
+        "pings fill the memory",
+        "protocol.py",
+        {"if self.writable.is_set():": "if True:"},
+        "contract/test_closing.py",
+    ),
     Mutant(
         "an unreadable handshake is not answered",
         "protocol.py",
         {"if self.conn.handshake_exc and not self.handshake_initiated:": "if False:"},
+        "contract/test_denials.py",
     ),
     Mutant(
         "what was ending is forgotten at a stop",
@@ -220,11 +274,13 @@ MUTANTS = [
                 "    async def drain"
             )
         },
+        "rooms/test_drain.py",
     ),
     Mutant(
         "whoever is told to go can still speak",
         "rooms/manager.py",
         {"        if connection.ending:\n            return\n        with": "        with"},
+        "rooms/test_manager.py",
     ),
     Mutant(
         "a client that vanishes stays a member",
@@ -234,20 +290,24 @@ MUTANTS = [
             "        self._depart(connection)\n"
             "        await connection.abandon()\n": ""
         },
+        "contract/test_closing.py",
     ),
     Mutant(
         "the drain skipped",
         "server.py",
         {"create_task(manager.drain())": "create_task(asyncio.sleep(0))"},
+        "contract/test_process.py",
     ),
     Mutant(
         "all come back at once",
         "rooms/drain.py",
         {"random.uniform(0, self._spread)": "self._spread"},
+        "contract/test_process.py",
     ),
     Mutant(
         "a draining process takes clients",
         "rooms/manager.py",
         {"        if self.draining:\n": "        if False:\n"},
+        "contract/test_http.py",
     ),
 ]

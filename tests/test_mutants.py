@@ -17,11 +17,11 @@ CASES = [
 ]
 
 
-def run_tests(project: Project, python: Path) -> tuple[int, str]:
-    """Run a changed copy's tests up to the first failure, in the environment of the original."""
+def run_tests(project: Project, python: Path, file: str) -> tuple[int, str]:
+    """Run a file of a changed copy's tests up to the first failure, on the original's Python."""
     done = project.run(
         str(python),
-        *("-m", "pytest", "--exitfirst", "-p", "no:cacheprovider"),
+        *("-m", "pytest", "--exitfirst", "-p", "no:cacheprovider", f"tests/{file}"),
         environment={"PYTHONPATH": str(project.path / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
         limit=LIMIT_SECONDS,
         check=False,
@@ -36,7 +36,7 @@ def test_a_broken_service_fails_its_own_tests(
     original = prepared(flavour)
     broken = original.copy(tmp_path)
     mutant.apply(broken.package)
-    code, printed = run_tests(broken, original.python)
+    code, printed = run_tests(broken, original.python, mutant.caught_by)
     assert code == 1, f"not one test failed:\n{printed[-3_000:]}"
     # An assertion, or a wait that says what it waited for; no hang that had to be broken off.
     assert re.search(r"^E +(AssertionError|assert |Failed: |.*Denied: )", printed, re.MULTILINE), (

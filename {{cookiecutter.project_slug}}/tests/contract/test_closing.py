@@ -45,27 +45,6 @@ async def test_of_two_closes_at_once_the_first_counts(service: Service) -> None:
         await ann.expect_close(Close.REMOVED)
 
 
-async def test_whoever_was_told_to_go_says_nothing_more(service: Service) -> None:
-    async with service.join("ann") as ann, service.join("bea") as bea:
-        await ann.expect("joined", user="bea")
-        await bea.say("one last word")
-        await service.manager.remove_user("lobby", "bea")
-        await bea.expect_close(Close.REMOVED)
-        await ann.expect("left", user="bea")
-
-
-async def test_what_waits_is_sent_though_the_process_stops(service: Service) -> None:
-    async with service.join("ann") as ann:
-        for number in range(50):
-            await service.manager.publish("lobby", [number, "x" * 20_000], "bea")
-        await service.manager.close_room("lobby")
-        await service.manager.drain()
-        for number in range(50):
-            frame = await ann.expect("message")
-            assert frame["body"][0] == number
-        await ann.expect_close(Close.ROOM_CLOSED)
-
-
 async def test_a_store_that_is_slow_holds_up_nobody_else(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.drain import Returns
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
@@ -42,18 +43,22 @@ async def test_everyone_is_told_spread_over_time(make_manager: MakeManager) -> N
     assert all(line.endswith("1012 Service restart") for line in closed)
 
 
-async def test_a_stuck_client_holds_it_up_no_longer_than_allowed(
-    make_manager: MakeManager, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("close", [None, Close.ROOM_CLOSED])
+async def test_a_stuck_client_is_waited_for_but_no_longer_than_allowed(
+    close: Close | None, make_manager: MakeManager, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """Also one that was told to go before."""
     manager = make_manager(drain_seconds=0.1)
     await manager.create_room("attic")
 
     async def send(_: str) -> None:
         await asyncio.Event().wait()
 
-    async def close(_: int, __: str) -> None: ...
+    async def close_socket(_: int, __: str) -> None: ...
 
-    stuck = await manager.connect("attic", send, close)
+    stuck = await manager.connect("attic", send, close_socket)
+    if close:
+        manager.end(stuck, close)
     async with asyncio.timeout(5):
         await manager.drain()
     assert "Not every client could be told" in caplog.text

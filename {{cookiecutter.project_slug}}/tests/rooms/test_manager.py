@@ -125,15 +125,18 @@ async def test_nobody_leaves_who_was_not_told_of_before(
 
 async def test_frames_after_the_end_are_ignored(manager: ConnectionManager) -> None:
     await manager.create_room("attic")
-    socket = Socket()
+    socket, witness = Socket(), Socket()
     connection = await manager.connect("attic", socket.send, socket.close)
+    there = await manager.connect("attic", witness.send, witness.close)
     manager.end(connection, Close.REMOVED)
-    await manager.receive(connection, '{"type": "ping"}')
+    await manager.receive(connection, '{"type": "message", "body": "one last word"}')
     manager.end(connection, Close.ROOM_CLOSED)
     await connection.written()
     assert socket.closed == Close.REMOVED.row.code
-    assert len(socket.frames) == 1
     await manager.disconnect(connection)
+    await there.written()
+    assert not any("one last word" in frame for frame in witness.frames + socket.frames)
+    await manager.disconnect(there)
 
 
 async def test_an_answer_that_cannot_wait_ends_a_slow_reader(
