@@ -88,12 +88,6 @@ def test_its_hooks_pass_on_a_fresh_commit(flavour: str, tmp_path: Path) -> None:
     assert done.stdout.count("Passed") == 3, done.stdout
 
 
-def test_it_works_with_the_oldest_libraries_that_it_allows(flavour: str, tmp_path: Path) -> None:
-    project = Project.render(tmp_path, flavour)
-    project.run("uv", "sync", "--resolution", "lowest-direct")
-    project.run(str(project.python), "-m", "pytest", "-x")
-
-
 def test_it_builds_without_a_warning(project: Project) -> None:
     done = project.run("uv", "build", "--wheel", "--out-dir", "dist")
     assert "warning" not in done.stderr.lower()

@@ -11,7 +11,7 @@ from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker, Settings
 
-from {{cookiecutter.__package}}.asgi import build_application
+from {{cookiecutter.__package}}.realtime.application import build_application
 from {{cookiecutter.__package}}.realtime.store import DjangoRoomStore
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager

@@ -1,10 +1,14 @@
-"""Who may make which HTTP call."""
+"""Who may make which HTTP call, and who is let into a room."""
 
 import hmac
 
 from ..config import Config
+from .closes import Close, ClosedError
+from .engine import Room
 from .errors import UnauthorizedError
 from .handshake import bearer_token
+from .names import guest_name, is_user_name
+from .tokens import Grant, Tokens
 
 
 def is_trusted(authorization: str | None, config: Config) -> bool:
@@ -41,6 +45,23 @@ def guest_or_key(authorization: str | None, config: Config) -> bool:
     if not trusted and not config.guests:
         raise UnauthorizedError
     return trusted
+
+
+def identify(
+    room: Room, token: str | None, user: str | None, tokens: Tokens, config: Config
+) -> Grant:
+    """Tell who a client is: by its token, else by its session as `user`, else as a guest.
+
+    Raises:
+        ClosedError: the token is no good, or the room takes nobody without one.
+    """
+    if token is not None:
+        return tokens.check(token, room.name)
+    if not room.locked and user is not None and is_user_name(user):
+        return Grant(user)
+    if not room.locked and config.guests:
+        return Grant(guest_name())
+    raise ClosedError(Close.TOKEN_REQUIRED)
 
 
 def _same(given: str, expected: str) -> bool:

@@ -11,6 +11,7 @@ from pydantic import JsonValue, ValidationError
 
 from ..config import Config
 from . import frames
+from .access import identify
 from .clock import Clock, SystemClock
 from .closes import Advice, Close, ClosedError
 from .connection import Connection
@@ -18,10 +19,10 @@ from .drain import Returns, tell_all
 from .engine import Log, Presence, Room, RoomStore, Utterance
 from .errors import NameTakenError, RoomNotFoundError, WrongPasswordError
 from .memory import MemoryLog, MemoryPresence
-from .names import guest_name, is_room_name, is_user_name
+from .names import is_room_name
 from .outbox import CloseSocket, Send
 from .roster import Roster
-from .tokens import Grant, Tokens
+from .tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -213,7 +214,7 @@ class ConnectionManager:
         room = await self._find(connection.room)
         if room is None:
             raise ClosedError(Close.ROOM_NOT_FOUND)
-        grant = self._identify(room, token, user)
+        grant = identify(room, token, user, self.tokens, self.config)
         connection.user = grant.user
         capacity = room.capacity or self.config.room_capacity
         first = await self.presence.join(room.name, grant.user, connection.id, capacity)
@@ -232,15 +233,6 @@ class ConnectionManager:
             room=room.name, user=grant.user, members=members, position=position, recovered=None
         )
         self._answer(connection, welcome)
-
-    def _identify(self, room: Room, token: str | None, user: str | None) -> Grant:
-        if token is not None:
-            return self.tokens.check(token, room.name)
-        if not room.locked and user is not None and is_user_name(user):
-            return Grant(user)
-        if not room.locked and self.config.guests:
-            return Grant(guest_name())
-        raise ClosedError(Close.TOKEN_REQUIRED)
 
     async def _act(self, connection: Connection, received: str | bytes) -> None:
         if not connection.rate.allow():
