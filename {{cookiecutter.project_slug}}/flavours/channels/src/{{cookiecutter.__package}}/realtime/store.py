@@ -1,16 +1,34 @@
 """The rooms that there are, in Django's database."""
 
-from functools import partial
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-from channels.db import database_sync_to_async
-from django.db import IntegrityError, transaction
+from asgiref.sync import sync_to_async
+from django.db import IntegrityError, connection, transaction
 
 from ..rooms import engine
 from ..rooms.errors import NameTakenError
 from .models import Room
 
-# Not in the one thread that asgiref shares: a slow query holds up no other.
-in_thread = partial(database_sync_to_async, thread_sensitive=False)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def in_thread(method: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Run a method in any free thread rather than asgiref's one: a slow query holds up no other.
+
+    The thread's connection is closed after it, as the thread may not live on.
+    """
+
+    @wraps(method)
+    def closing(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        finally:
+            connection.close()
+
+    return sync_to_async(closing, thread_sensitive=False)
 
 
 class DjangoRoomStore:
