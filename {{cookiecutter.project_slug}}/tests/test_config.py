@@ -108,7 +108,7 @@ def test_production_takes_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.M
         ({"host": "www.example.org"}, ["HOST"]),
         ({"host": "localhost"}, []),
         ({"host": "::1"}, []),
-        ({"host": "0.0.0.0", "debug": False}, []),  # noqa: S104
+        ({"host": "0.0.0.0", "debug": False}, []),  # noqa: S104 (as above)
     ],
 )
 def test_what_suits_only_a_developers_machine_is_warned_of(

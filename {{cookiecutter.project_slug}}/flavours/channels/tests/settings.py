@@ -10,4 +10,4 @@ with (
     mock.patch.dict(os.environ, clean_environment(), clear=True),
     mock.patch.dict(CONFIG.model_config, env_file=None),
 ):
-    from {{cookiecutter.__package}}.settings import *  # noqa: F403
+    from {{cookiecutter.__package}}.settings import *  # noqa: F403 (settings are all names)

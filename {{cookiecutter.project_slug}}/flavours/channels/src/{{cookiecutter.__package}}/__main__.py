@@ -19,7 +19,7 @@ def main() -> None:
     reload: bool = parser.parse_args().reload
     django.setup()
     # Only now: Django's models need its settings.
-    from .realtime.tables import prepare_tables  # noqa: PLC0415
+    from .realtime.tables import prepare_tables  # noqa: PLC0415 (see above)
 
     prepare_tables()
     run(f"{__package__}.asgi:application", settings.SERVICE, reload=reload)
