@@ -1,13 +1,20 @@
 """The service's settings: each an environment variable, or a line in a file `.env`."""
 
 import ipaddress
+import re
 import secrets
 import sys
 from dataclasses import dataclass
 from typing import Annotated, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -49,6 +56,14 @@ def _origin(value: str) -> str:
     return normal
 
 
+def _redis_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
+        raise ValueError("it is no address of Redis")
+    _ = parts.port  # raises if it is none
+    return value
+
+
 Switch = Annotated[bool, Takes("true or false")]
 FromZero = Annotated[int, Field(ge=0), Takes("a whole number of at least 0")]
 FromOne = Annotated[int, Field(ge=1), Takes("a whole number of at least 1")]
@@ -67,8 +82,14 @@ Origins = Annotated[
     Takes("origins, comma-separated, each like https://www.example.org"),
 ]
 
+RedisUrl = Annotated[
+    Annotated[str, AfterValidator(_redis_url)] | None,
+    Takes("redis://user:password@host:6379/0, rediss:// for TLS, or unix://path"),
+]
+
 # RFC 7518 asks of HS256 for a key as long as its hash.
 _SAFE_KEY_BYTES = 32
+_PASSWORD = re.compile("//.*@")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -83,8 +104,13 @@ class Config(BaseSettings):
         "127.0.0.1", description="where to listen"
     )
     port: Port = Field(8000, description="where to listen")
-    workers: FromOne = Field(1, description="server processes; more than 1 is not there yet")
-    redis_url: str | None = Field(None, description="not there yet: rooms live in memory")
+    workers: FromOne = Field(1, description="server processes; more than 1 take `REDIS_URL`")
+    redis_url: RedisUrl = Field(
+        None,
+        description="where rooms, messages and members are kept, so that any number of processes "
+        "serve the same rooms; unset: in this process's memory",
+        repr=False,
+    )
     debug: Switch = Field(
         default=True, description="`false` refuses unsafe defaults; `true` is for development"
     )
@@ -121,11 +147,9 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _together(self) -> Self:
-        if self.redis_url is not None:
-            raise ValueError("REDIS_URL is not there yet: leave it unset, rooms live in memory")
-        if self.workers > 1:
+        if self.workers > 1 and self.redis_url is None:
             raise ValueError(
-                f"WORKERS: got {self.workers}; more than 1 is not there yet, as rooms would be "
+                f"WORKERS: got {self.workers}; more than 1 take a REDIS_URL, as rooms would be "
                 "split between the processes"
             )
         if not self.debug and "secret_key" not in self.model_fields_set:
@@ -136,7 +160,7 @@ class Config(BaseSettings):
         """Say what suits one developer's machine only."""
         found = []
         if "secret_key" not in self.model_fields_set:
-            found.append("SECRET_KEY is not set: tokens end with this process")
+            found.append("SECRET_KEY is not set: tokens are good for this start only")
         elif len(self.secret_key.encode()) < _SAFE_KEY_BYTES:
             found.append(f"SECRET_KEY has fewer than {_SAFE_KEY_BYTES} bytes: it can be guessed")
         if self.api_key is None and not self.guests:
@@ -164,7 +188,8 @@ def _worded(kind: type[Config], error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     field = kind.model_fields[name]
     takes = next(one.words for one in field.metadata if isinstance(one, Takes))
-    return f"{name.upper()}: got {error['input']!r}; it takes {takes}"
+    got = _PASSWORD.sub("//…@", repr(error["input"]))
+    return f"{name.upper()}: got {got}; it takes {takes}"
 
 
 def _is_loopback(host: str) -> bool:

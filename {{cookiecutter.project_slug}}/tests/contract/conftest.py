@@ -39,9 +39,13 @@ def start(build_app: Callable[[ConnectionManager], App]) -> Start:
     async def starting(manager: ConnectionManager) -> AsyncIterator[Service]:
         async with serve(build_app(manager), manager.config) as address:
             await manager.start()
-            yield Service(address, manager)
+            service = Service(address, manager)
+            yield service
         assert manager.connection_count == 0, "connections were not forgotten"
-        assert await manager.presence.rooms() == [], "members were left behind"
+        for room in service.rooms:
+            left = (await manager.engine.presence.members(room)).members
+            assert left == [], f"members were left behind in {room}"
+        await manager.stop()
 
     return starting
 

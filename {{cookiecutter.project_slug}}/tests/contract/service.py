@@ -38,6 +38,7 @@ class Endpoint:
         self.address = address
         self.tokens = tokens
         self.endings: list[Close] = []
+        self.rooms: set[str] = set()
 
     def token(self, user: str, room: str = "lobby", ttl: float = 60) -> str:
         """Sign a token."""
@@ -48,6 +49,7 @@ class Endpoint:
         self, room: str = "lobby", token: str | None = None, **options: Any
     ) -> AsyncIterator[Client]:
         """Open a socket and expect nothing of it yet."""
+        self.rooms.add(room)
         options.setdefault("path", f"/ws/{room}")
         offered = [PROTOCOL] if token is None else [PROTOCOL, f"bearer.{token}"]
         options.setdefault("subprotocols", offered)

@@ -8,6 +8,7 @@ import pytest
 
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.engine import Room
+from {{cookiecutter.__package}}.rooms.events import Removed, RoomDeleted
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..clock import ManualClock
@@ -39,9 +40,8 @@ async def test_what_waits_arrives_before_the_last_words(
 
 async def test_of_two_closes_at_once_the_first_counts(service: Service) -> None:
     async with service.join("ann") as ann:
-        await asyncio.gather(
-            service.manager.remove_user("lobby", "ann"), service.manager.close_room("lobby")
-        )
+        for event in (Removed(user="ann"), RoomDeleted()):
+            await service.manager.engine.bus.send("lobby", event)
         await ann.expect_close(Close.REMOVED)
 
 
@@ -70,7 +70,8 @@ async def test_a_store_that_is_slow_holds_up_nobody_else(
 async def test_a_close_from_both_sides_at_once_is_one_close(service: Service) -> None:
     async with service.join("ann") as ann, service.join("bea") as bea:
         await ann.expect("joined", user="bea")
-        await asyncio.gather(bea.socket.close(), service.manager.remove_user("lobby", "bea"))
+        removing = service.manager.engine.bus.send("lobby", Removed(user="bea"))
+        await asyncio.gather(bea.socket.close(), removing)
         await ann.expect("left", user="bea")
         bea.vanished = True
 
@@ -133,7 +134,7 @@ async def test_a_failing_handler_ends_its_own_connection_only(
     async with service.join("ann") as ann, service.join("bea") as bea:
         await ann.expect("joined", user="bea")
         with monkeypatch.context() as patched:
-            patched.setattr(service.manager.log, "append", broken)
+            patched.setattr(service.manager.engine.log, "append", broken)
             await bea.say("hello")
             await bea.expect_close(Close.INTERNAL_ERROR)
         await ann.expect("left", user="bea")
@@ -169,7 +170,7 @@ async def test_a_reader_that_stalls_ends_and_the_others_notice_nothing(
         for client in healthy:
             await client.expect("joined", user="sly")
         published = 0
-        while "sly" in await manager.presence.members("lobby"):
+        while "sly" in (await manager.engine.presence.members("lobby")).members:
             assert published < 1_000, "a reader that takes nothing is still in the room"
             said = manager.publish("lobby", [published, "x" * 60_000], "dot")
             await within("a message to be published, which waits for no reader", said)

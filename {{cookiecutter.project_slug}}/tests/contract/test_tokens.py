@@ -51,11 +51,14 @@ async def test_a_protocol_that_is_not_spoken_is_not_selected(service: Service) -
 
 
 async def test_a_guest_gets_a_name_of_its_own(service: Service) -> None:
-    async with service.connect() as one, service.connect() as other:
-        names = [(await client.expect("welcome"))["user"] for client in (one, other)]
-        await one.expect("joined", user=names[1])
-        assert names[0] != names[1]
-        assert all(name.startswith("guest-") for name in names)
+    async with service.connect() as one:
+        names = [(await one.expect("welcome"))["user"]]
+        async with service.connect() as other:
+            names.append((await other.expect("welcome"))["user"])
+            await one.expect("joined", user=names[1])
+        await one.expect("left", user=names[1])
+    assert names[0] != names[1]
+    assert all(name.startswith("guest-") for name in names)
 
 
 async def test_where_guests_are_not_allowed_a_token_is_required(

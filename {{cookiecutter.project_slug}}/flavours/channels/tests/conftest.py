@@ -1,23 +1,28 @@
 """What tests need of this flavour: a manager, an application around it, and a database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
+from django.utils.module_loading import import_string
 from pytest_django import DjangoDbBlocker, Settings
 
+from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.realtime.application import build_application
-from {{cookiecutter.__package}}.realtime.store import DjangoRoomStore
+from {{cookiecutter.__package}}.realtime.services import build_manager
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from .clock import ManualClock
 from .configs import make_config
+
+pytest_plugins = ["tests.redis_server"]
 
 
 @pytest.fixture(scope="session")
@@ -54,13 +59,32 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def make_manager(clock: ManualClock, database: None) -> Callable[..., ConnectionManager]:
+async def make_manager(
+    clock: ManualClock, database: None, engine_settings: dict[str, str]
+) -> AsyncIterator[Callable[..., ConnectionManager]]:
     """Build managers with other settings than the defaults."""
+    made: list[tuple[ConnectionManager, Any]] = []
 
     def make(**settings: Any) -> ConnectionManager:
-        return ConnectionManager(make_config(**settings), DjangoRoomStore(), clock=clock)
+        config = make_config(**engine_settings, **settings)
+        layer = make_layer(config)
+        manager = build_manager(config, layer, clock=clock)
+        made.append((manager, layer))
+        return manager
 
-    return make
+    yield make
+    for manager, layer in made:
+        await manager.stop()
+        await layer.flush()
+
+
+def make_layer(config: Config) -> BaseChannelLayer:
+    """Build a channel layer of a test's own, as the settings have it."""
+    if config.redis_url is None:
+        return InMemoryChannelLayer()
+    kind = import_string("channels_redis.pubsub.RedisPubSubChannelLayer")
+    layer: BaseChannelLayer = kind(hosts=[config.redis_url])
+    return layer
 
 
 @pytest.fixture

@@ -1,19 +1,20 @@
 """What tests need of this flavour: a manager, and an application around it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from pwdlib import PasswordHash
 
 from {{cookiecutter.__package}}.app import create_app
 from {{cookiecutter.__package}}.dependencies import get_manager
+from {{cookiecutter.__package}}.engines import build_manager
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.memory import MemoryRoomStore
 
 from .clock import ManualClock
 from .configs import make_config
+
+pytest_plugins = ["tests.redis_server"]
 
 
 @pytest.fixture
@@ -22,14 +23,19 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def make_manager(clock: ManualClock) -> Callable[..., ConnectionManager]:
+async def make_manager(
+    clock: ManualClock, engine_settings: dict[str, str]
+) -> AsyncIterator[Callable[..., ConnectionManager]]:
     """Build managers with other settings than the defaults."""
+    made: list[ConnectionManager] = []
 
     def make(**settings: Any) -> ConnectionManager:
-        store = MemoryRoomStore(PasswordHash.recommended())
-        return ConnectionManager(make_config(**settings), store, clock=clock)
+        made.append(build_manager(make_config(**engine_settings, **settings), clock=clock))
+        return made[-1]
 
-    return make
+    yield make
+    for manager in made:
+        await manager.stop()
 
 
 @pytest.fixture

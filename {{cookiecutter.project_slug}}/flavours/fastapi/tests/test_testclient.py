@@ -41,6 +41,7 @@ def client(
         assert client.portal
         client.portal.call(manager.start)
         yield client
+        client.portal.call(manager.stop)
 
 
 def waiting(socket: WebSocketTestSession) -> int:
@@ -124,6 +125,8 @@ def test_the_documentation_shows_the_calls(client: TestClient) -> None:
         "/readyz",
         "/rooms",
         "/rooms/{room}",
+        "/rooms/{room}/members/{user}",
+        "/rooms/{room}/messages",
         "/rooms/{room}/tokens",
     }
     assert client.get("/docs").status_code == 200

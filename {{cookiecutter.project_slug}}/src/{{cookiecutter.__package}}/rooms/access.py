@@ -6,7 +6,7 @@ from ..config import Config
 from .closes import Close, ClosedError
 from .engine import Room
 from .errors import UnauthorizedError
-from .handshake import bearer_token
+from .handshake import Handshake, bearer_token
 from .names import guest_name, is_user_name
 from .tokens import Grant, Tokens
 
@@ -47,16 +47,15 @@ def guest_or_key(authorization: str | None, config: Config) -> bool:
     return trusted
 
 
-def identify(
-    room: Room, token: str | None, user: str | None, tokens: Tokens, config: Config
-) -> Grant:
-    """Tell who a client is: by its token, else by its session as `user`, else as a guest.
+def identify(room: Room, handshake: Handshake, tokens: Tokens, config: Config) -> Grant:
+    """Tell who a client is: by its token, else by its session's user, else as a guest.
 
     Raises:
         ClosedError: the token is no good, or the room takes nobody without one.
     """
-    if token is not None:
-        return tokens.check(token, room.name)
+    user = handshake.user
+    if handshake.token is not None:
+        return tokens.check(handshake.token, room.name)
     if not room.locked and user is not None and is_user_name(user):
         return Grant(user)
     if not room.locked and config.guests:

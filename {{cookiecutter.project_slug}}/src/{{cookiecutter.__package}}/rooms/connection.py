@@ -27,6 +27,7 @@ class Connection:
         "opened",
         "rate",
         "room",
+        "session",
         "user",
     )
 
@@ -36,6 +37,7 @@ class Connection:
         self.id = secrets.token_hex(8)
         self.room = room
         self.user = ""
+        self.session: str | None = None
         self.joined = False
         self.announced = False
         self.opened = False
@@ -50,11 +52,13 @@ class Connection:
         return self._outbox.sealed
 
     def send(self, frame: Encoded) -> bool:
-        """Let a frame wait for the client; False if too much waits already.
+        """Let a frame wait for the client; False if too much waits already."""
+        return self._outbox.put(frame.text, frame.size)
 
-        What comes before the client was let in is not for it.
-        """
-        return not self.opened or self._outbox.put(frame.text, frame.size)
+    async def send_when_fits(self, frame: Encoded) -> None:
+        """Let a frame wait for the client, once what waits already leaves room for it."""
+        while not self.send(frame):
+            await self.written()
 
     def finish(self, close: Close, retry_after: float | None = None) -> None:
         """Close after what waits and the row's last words; `retry_after` is in seconds."""

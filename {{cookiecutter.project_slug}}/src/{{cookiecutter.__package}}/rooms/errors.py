@@ -40,6 +40,38 @@ class RoomNotFoundError(RoomsError):
         super().__init__(f"There is no room {room[:64]!r}.")
 
 
+class MemberNotFoundError(RoomsError):
+    """Nobody of this name is in the room."""
+
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self, room: str, user: str) -> None:
+        super().__init__(f"{user[:64]!r} is not in the room {room!r}.")
+
+
+class MessageTooLargeError(RoomsError):
+    """The message has more bytes than may be said."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self, size: int, largest: int) -> None:
+        super().__init__(f"The message has {size} bytes; it may have {largest}.")
+
+
+class UnavailableError(RoomsError):
+    """What the rooms are kept in can't be reached now."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = MappingProxyType({"Retry-After": "5"})
+
+    def __init__(self) -> None:
+        super().__init__("The rooms cannot be reached now; try again later.")
+
+
+class LogLostError(UnavailableError):
+    """A room's log has not got what it had."""
+
+
 class NameTakenError(RoomsError):
     """A room has this name already."""
 

@@ -14,6 +14,8 @@ from pydantic import (
     ValidationError,
 )
 
+from .events import Entry
+
 
 def _finite(body: JsonValue) -> JsonValue:
     try:
@@ -24,7 +26,7 @@ def _finite(body: JsonValue) -> JsonValue:
 
 
 Body = Annotated[JsonValue, AfterValidator(_finite)]
-ErrorCode = Literal["invalid-message", "invalid-token"]
+ErrorCode = Literal["invalid-message", "invalid-token", "unavailable"]
 MessageId = Annotated[str, Field(max_length=64)]
 
 
@@ -116,7 +118,11 @@ class Pong(Frame):
 
 
 class Error(Frame):
-    """Nothing was done, and the connection stays. `id` is that of the refused message."""
+    """Nothing was done, and the connection stays. `id` is that of the refused message.
+
+    After `unavailable` the same message may be sent again; with an `id`, it is said once even if
+    it was said already.
+    """
 
     type: Literal["error"] = "error"
     code: ErrorCode
@@ -144,6 +150,21 @@ class Encoded(NamedTuple):
 def encode(frame: Frame) -> Encoded:
     """Write a frame as JSON."""
     text = frame.model_dump_json(by_alias=True)
+    return Encoded(text, len(text.encode()))
+
+
+def spoken(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:
+    """Write what of a message does not hang on its position, as the log keeps it."""
+    frame = Said(position="", sender=sender, body=body, at=at, id=message_id)
+    return frame.model_dump_json(by_alias=True, exclude={"type", "position"})
+
+
+_SAID = '{"type":"message","position":"'
+
+
+def said(entry: Entry) -> Encoded:
+    """Write the frame of a message that the log has."""
+    text = f'{_SAID}{entry.position}",{entry.text[1:]}'
     return Encoded(text, len(text.encode()))
 
 

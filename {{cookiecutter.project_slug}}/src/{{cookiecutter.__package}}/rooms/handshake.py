@@ -2,16 +2,24 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 PROTOCOL = "rooms.v1"
 _BEARER_PREFIX = "bearer."
 
 
 class Handshake(NamedTuple):
-    """The subprotocol to select, None for none; and the token, None without one."""
+    """What a client says of itself.
 
-    subprotocol: str | None
-    token: str | None
+    `subprotocol` is the one to select, `after` the last position that it saw. `user` is somebody
+    whom a session makes known without a token; `session` names that session.
+    """
+
+    subprotocol: str | None = None
+    token: str | None = None
+    after: str | None = None
+    user: str | None = None
+    session: str | None = None
 
 
 def read_handshake(scope: Mapping[str, Any]) -> Handshake:
@@ -22,7 +30,9 @@ def read_handshake(scope: Mapping[str, Any]) -> Handshake:
     offered: list[str] = scope.get("subprotocols", [])
     tokens = [name.removeprefix(_BEARER_PREFIX) for name in offered if _is_token(name)]
     token = tokens[0] if tokens else bearer_token(header(scope["headers"], b"authorization"))
-    return Handshake(PROTOCOL if PROTOCOL in offered else None, token)
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    after = query.get("after", [None])[0]
+    return Handshake(PROTOCOL if PROTOCOL in offered else None, token, after)
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

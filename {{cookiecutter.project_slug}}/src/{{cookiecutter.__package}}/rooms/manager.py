@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -12,25 +12,33 @@ from pydantic import JsonValue, ValidationError
 from ..config import Config
 from . import frames
 from .access import identify
-from .clock import Clock, SystemClock
+from .clock import Clock
 from .closes import Advice, Close, ClosedError
 from .connection import Connection
 from .drain import Returns, tell_all
-from .engine import Log, Presence, Room, RoomStore, Utterance
-from .errors import NameTakenError, RoomNotFoundError, WrongPasswordError
-from .memory import MemoryLog, MemoryPresence
+from .engine import Engine, Page, RoomStore
+from .errors import (
+    MemberNotFoundError,
+    MessageTooLargeError,
+    RoomNotFoundError,
+    UnavailableError,
+)
+from .events import EVERYWHERE, Removed, RoomDeleted, SessionEnded
+from .feed import Feed
+from .feeds import Feeds
+from .handshake import Handshake
 from .names import is_room_name
 from .outbox import CloseSocket, Send
+from .positions import Position
+from .registry import RoomRegistry
 from .roster import Roster
-from .tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-# A good hash takes about 100 MiB while it is made.
-_HASHES_AT_ONCE = 4
+_ANONYMOUS = Handshake()
 
 
-class ConnectionManager:
+class ConnectionManager(RoomRegistry):
     """Lets clients into rooms, passes on what they say, and ends their connections.
 
     Publishing never waits for a client. All methods belong to one event loop.
@@ -40,21 +48,19 @@ class ConnectionManager:
         self,
         config: Config,
         store: RoomStore,
+        engine: Engine,
         *,
-        log: Log | None = None,
-        presence: Presence | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.config = config
-        self.store = store
-        self.log = log or MemoryLog(config.history)
-        self.presence = presence or MemoryPresence()
-        self.clock = clock or SystemClock()
-        self.tokens = Tokens(config.secret_key, self.clock)
+        super().__init__(config, store, clock)
+        self.engine = engine
         self.draining = False
         self._roster = Roster()
+        self._feeds = Feeds(engine, store, self._roster, config.outbox_bytes, self.end)
+        # The event loop that it belongs to, once it has started.
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._returns = Returns(0)
-        self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
 
     @property
     def connection_count(self) -> int:
@@ -62,30 +68,33 @@ class ConnectionManager:
         return len(self._roster.everyone())
 
     async def start(self) -> None:
-        """Make sure that the rooms of the settings exist."""
-        for name in self.config.rooms:
-            # Another process may create it at the same time.
-            with suppress(NameTakenError):
-                if await self.store.get(name) is None:
-                    await self.create_room(name)
+        """Make sure that the rooms of the settings exist, and keep in step with the engine."""
+        try:
+            await self.ensure_rooms()
+        except UnavailableError as error:
+            logger.warning("At the start: %s", error)
+            self._feeds.missed.set()
+        if self._keeper is None:
+            self.loop = asyncio.get_running_loop()
+            self._keeper = asyncio.create_task(self._feeds.keep(self.ensure_rooms))
 
-    async def create_room(
-        self,
-        name: str,
-        *,
-        password: str | None = None,
-        capacity: int | None = None,
-        presence: bool = True,
-    ) -> Room:
-        """Create a room; `capacity` is in members, None for the service's default.
+    async def stop(self) -> None:
+        """Let go of the engine; to be called when no connection is left."""
+        self.loop = None
+        if self._keeper:
+            keeper, self._keeper = self._keeper, None
+            keeper.cancel()
+            await asyncio.wait([keeper])
+        await self._feeds.stop()
+        await self.engine.close()
 
-        Raises:
-            NameTakenError: there is one of this name.
-        """
-        room = Room(name, capacity, presence, locked=password is not None)
-        async with self._hashing:
-            await self.store.create(room, password)
-        return room
+    async def ready(self) -> bool:
+        """Whether this process takes clients."""
+        try:
+            await self.engine.ping()
+        except UnavailableError:
+            return False
+        return not self.draining
 
     async def close_room(self, name: str) -> None:
         """Delete a room and close its members' connections.
@@ -99,56 +108,47 @@ class ConnectionManager:
 
     async def room_deleted(self, name: str) -> None:
         """Close the connections of a room that is no longer in the store."""
-        await self.log.delete(name)
-        for connection in self._roster.members(name):
-            self.end(connection, Close.ROOM_CLOSED)
+        await self._feeds.send(name, RoomDeleted())
+        try:
+            await self.engine.log.delete(name)
+        except UnavailableError:
+            logger.warning("The log of the deleted room %r is still there", name)
 
-    async def remove_user(self, room: str, user: str) -> bool:
-        """Close all connections of a user in a room; False if there was none."""
-        members = self._roster.members(room)
-        theirs = [one for one in members if one.user == user and not one.ending]
-        for connection in theirs:
-            self.end(connection, Close.REMOVED)
-        return bool(theirs)
-
-    async def issue_token(
-        self, room: str, user: str, ttl: int, *, password: str | None = None, trusted: bool = False
-    ) -> str:
-        """Sign a token that is good for `ttl` seconds; a trusted caller needs no password.
+    async def remove_user(self, room: str, user: str) -> None:
+        """Close all connections of a user in a room, in whatever process.
 
         Raises:
-            RoomNotFoundError: there is none of this name.
-            WrongPasswordError: the room has a password, and this is not it.
+            RoomNotFoundError: there is no such room.
+            MemberNotFoundError: the user is not in it.
         """
-        found = await self._find(room)
-        if found is None:
-            raise RoomNotFoundError(room)
-        if found.locked and not trusted:
-            async with self._hashing:
-                right = await self.store.check_password(room, password or "")
-            if not right:
-                raise WrongPasswordError(room)
-        return self.tokens.issue(user, room, ttl)
+        found = await self.existing_room(room)
+        went = await self.engine.presence.remove(room, user)
+        if went is None:
+            raise MemberNotFoundError(room, user)
+        await self._feeds.send(room, Removed(user=user))
+        if found.presence:
+            await self._feeds.send(room, went)
+
+    async def end_session(self, session: str) -> None:
+        """Close all connections of a session, in whatever process and room."""
+        await self._feeds.send(EVERYWHERE, SessionEnded(session=session))
 
     async def connect(
         self,
         room: str,
         send: Send,
         close_socket: CloseSocket,
-        *,
-        token: str | None = None,
-        user: str | None = None,
+        handshake: Handshake = _ANONYMOUS,
     ) -> Connection:
-        """Let an accepted client into a room, or end its connection and tell it why.
-
-        `user` is somebody whom a session makes known, without a token.
-        """
+        """Let an accepted client into a room, or end its connection and tell it why."""
         connection = Connection(room, send, close_socket, self.config, self.clock)
+        connection.session = handshake.session
         # Known before it is let in, so that closing the room finds it at any moment.
         self._roster.add(connection)
         try:
             with self._guarded(connection):
-                await self._admit(connection, token, user)
+                feed = await self._admit(connection, handshake)
+                await self._open(connection, feed, handshake.after)
         except asyncio.CancelledError:
             self._roster.remove(connection)
             self._depart(connection)
@@ -164,14 +164,20 @@ class ConnectionManager:
 
     async def publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None = None
-    ) -> str | None:
-        """Say something to a room; its position, or None if this `id` was said before."""
-        at = _rfc3339(self.clock.time())
-        position = await self.log.append(room, Utterance(sender, body, at, message_id))
-        if position is not None:
-            said = frames.Said(position=position, sender=sender, body=body, at=at, id=message_id)
-            self._tell(room, said)
-        return position
+    ) -> str:
+        """Say something to a room; its position, which is the first if this `id` was said before.
+
+        Raises:
+            RoomNotFoundError: there is no such room.
+            MessageTooLargeError: it has more than MAX_MESSAGE_BYTES.
+            UnavailableError: it was not said, or nobody knows. Said again with the same
+                `message_id`, it is said once.
+        """
+        size = frames.encode(frames.Message(body=body)).size
+        if size > self.config.max_message_bytes:
+            raise MessageTooLargeError(size, self.config.max_message_bytes)
+        await self.existing_room(room)
+        return await self._publish(room, body, sender, message_id)
 
     async def disconnect(self, connection: Connection) -> None:
         """Forget a client that is gone, whoever closed."""
@@ -204,35 +210,56 @@ class ConnectionManager:
             yield
         except ClosedError as error:
             self.end(connection, error.close)
+        except UnavailableError:
+            logger.warning("Connection %s could not be served: no engine", connection.id)
+            self.end(connection, Close.INTERNAL_ERROR)
         except Exception:
             logger.exception("Connection %s failed", connection.id)
             self.end(connection, Close.INTERNAL_ERROR)
 
-    async def _admit(self, connection: Connection, token: str | None, user: str | None) -> None:
+    async def _admit(self, connection: Connection, handshake: Handshake) -> Feed:
         if self.draining:
             raise ClosedError(Close.SERVICE_RESTART)
-        room = await self._find(connection.room)
+        room = await self.find_room(connection.room)
         if room is None:
             raise ClosedError(Close.ROOM_NOT_FOUND)
-        grant = identify(room, token, user, self.tokens, self.config)
+        grant = identify(room, handshake, self.tokens, self.config)
         connection.user = grant.user
-        capacity = room.capacity or self.config.room_capacity
-        first = await self.presence.join(room.name, grant.user, connection.id, capacity)
-        connection.joined = True
-        members = await self.presence.members(room.name) if room.presence else None
-        position = await self.log.newest(room.name)
-        if connection.ending:
-            await self._leave(connection)
-            return
         connection.announced = room.presence
-        if first and room.presence:
-            self._tell(room.name, frames.Joined(user=grant.user))
-        self._expire_at(connection, grant.expires)
-        connection.opened = True
+        feed = await self._feeds.attach(room, connection)
+        connection.joined = True
+        presence, capacity = self.engine.presence, room.capacity or self.config.room_capacity
+        came = await presence.join(room.name, grant.user, connection.id, capacity)
+        if room.presence:
+            feed.attend(await presence.members(room.name))
+        if came and room.presence:
+            await self._feeds.send(room.name, came)
+        if connection.ending:
+            await self._feeds.leave(connection)
+        else:
+            self._expire_at(connection, grant.expires)
+        return feed
+
+    async def _open(self, connection: Connection, feed: Feed, after: str | None) -> None:
+        position = Position.parse(after) if after else None
+        feed.hold(connection)
+        page = await self._feeds.read(feed, position)
+        if connection.ending:
+            return
+        recovered = None if after is None else position is not None and page.follows(position)
+        if position is None or not recovered:
+            position, page = page.newest, Page(page.newest, [])
+        members = sorted(feed.members | {connection.user}) if feed.room.presence else None
         welcome = frames.Welcome(
-            room=room.name, user=grant.user, members=members, position=position, recovered=None
+            room=connection.room,
+            user=connection.user,
+            members=members,
+            position=str(position),
+            recovered=recovered,
         )
         self._answer(connection, welcome)
+        connection.opened = True
+        await self._feeds.follow(feed, connection, position, page)
 
     async def _act(self, connection: Connection, received: str | bytes) -> None:
         if not connection.rate.allow():
@@ -247,13 +274,28 @@ class ConnectionManager:
             return
         match frame:
             case frames.Message():
-                await self.publish(connection.room, frame.body, connection.user, frame.id)
+                await self._say(connection, frame)
             case frames.Refresh():
                 self._refresh(connection, frame.token)
             case frames.Ping():
                 self._answer(connection, frames.Pong())
             case _:
                 assert_never(frame)
+
+    async def _say(self, connection: Connection, frame: frames.Message) -> None:
+        try:
+            await self._publish(connection.room, frame.body, connection.user, frame.id)
+        except UnavailableError as error:
+            self._refuse(connection, "unavailable", f"{error}", frame.id)
+
+    async def _publish(
+        self, room: str, body: JsonValue, sender: str, message_id: str | None
+    ) -> str:
+        at = _rfc3339(self.clock.time())
+        text = frames.spoken(sender, body, at, message_id)
+        # No user name has a line break.
+        once = None if message_id is None else f"{sender}\n{message_id}"
+        return str(await self._feeds.publish(room, text, once))
 
     def _refresh(self, connection: Connection, token: str) -> None:
         try:
@@ -287,25 +329,12 @@ class ConnectionManager:
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
 
-    def _tell(self, room: str, frame: frames.Frame) -> None:
-        encoded = frames.encode(frame)
-        slow = [one for one in self._roster.members(room) if not one.send(encoded)]
-        for connection in slow:
-            self.end(connection, Close.READS_TOO_SLOWLY)
-
-    async def _find(self, name: str) -> Room | None:
-        return await self.store.get(name) if is_room_name(name) else None
-
     def _depart(self, connection: Connection) -> None:
         if connection.expiry:
             connection.expiry.cancel()
+        self._feeds.detach(connection)
         if connection.joined and connection.leaving is None:
-            connection.leaving = asyncio.create_task(self._leave(connection))
-
-    async def _leave(self, connection: Connection) -> None:
-        last = await self.presence.leave(connection.room, connection.user, connection.id)
-        if last and connection.announced:
-            self._tell(connection.room, frames.Left(user=connection.user))
+            connection.leaving = asyncio.create_task(self._feeds.leave(connection))
 
     def _retry_after(self, connection: Connection, close: Close) -> float | None:
         if close is Close.TOO_MANY_MESSAGES:

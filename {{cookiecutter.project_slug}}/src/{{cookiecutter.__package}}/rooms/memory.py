@@ -1,93 +1,64 @@
-"""The embedded engine: everything in this process's memory."""
+"""The embedded engine: messages and members in this process's memory."""
 
-import asyncio
 import time
-from collections import OrderedDict
-from typing import Protocol
+from collections import Counter, OrderedDict, deque
+from itertools import islice
 
 from .closes import Close, ClosedError
-from .engine import Room, Utterance
-from .errors import NameTakenError
+from .engine import Appended, Attendance, Page, Roll
+from .errors import LogLostError
+from .events import Came, Entry, Went
+from .positions import Position
 
-
-class Hasher(Protocol):
-    """Turns passwords into what may be kept."""
-
-    def hash(self, password: str, /) -> str:
-        """Hash a password, with a salt."""
-
-    def verify(self, password: str, hashed: str, /) -> bool:
-        """Whether the hash is this password's."""
-
-
-class MemoryRoomStore:
-    """Rooms that are gone when the process ends."""
-
-    def __init__(self, hasher: Hasher) -> None:
-        self._hasher = hasher
-        self._rooms: dict[str, tuple[Room, str]] = {}
-
-    async def create(self, room: Room, password: str | None) -> None:
-        """Keep a new room; see `RoomStore`."""
-        hashed = await asyncio.to_thread(self._hasher.hash, password) if password else ""
-        if room.name in self._rooms:
-            raise NameTakenError(room.name)
-        self._rooms[room.name] = (room, hashed)
-
-    async def get(self, name: str) -> Room | None:
-        """Find a room."""
-        found = self._rooms.get(name)
-        return found and found[0]
-
-    async def delete(self, name: str) -> bool:
-        """Forget a room; False if there was none."""
-        return self._rooms.pop(name, None) is not None
-
-    async def check_password(self, name: str, password: str) -> bool:
-        """Whether this is the room's password."""
-        found = self._rooms.get(name)
-        if not found or not found[1]:
-            return False
-        return await asyncio.to_thread(self._hasher.verify, password, found[1])
+# For how many messages at the least it is known that they were said.
+FEWEST_REMEMBERED = 1_000
 
 
 class _RoomLog:
-    """The epoch tells two rooms of one name apart; the offset counts messages in one."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.offset = 0
-        self.ids: OrderedDict[tuple[str, str], None] = OrderedDict()
-
-    @property
-    def position(self) -> str:
-        return f"{self.epoch:011x}-{self.offset:012d}"
+    def __init__(self, epoch: int, history: int) -> None:
+        self.newest = Position(epoch, 0)
+        self.entries: deque[Entry] = deque(maxlen=history)
+        self.said: OrderedDict[str, Position] = OrderedDict()
 
 
 class MemoryLog:
-    """Positions, and the ids of the last `history` messages that had one."""
+    """Logs that are gone when the process ends; see `Log`."""
+
+    rings = False
 
     def __init__(self, history: int) -> None:
         self._history = history
         self._rooms: dict[str, _RoomLog] = {}
         self._epoch = 0
 
-    async def append(self, room: str, utterance: Utterance) -> str | None:
-        """Give a message its position; None if this user said this `id` before."""
+    async def append(
+        self, room: str, text: str, once: str | None = None, known: Position | None = None
+    ) -> Appended:
+        """Give a message its position, unless one with the same `once` has its own."""
         log = self._log(room)
-        if utterance.id is not None:
-            key = (utterance.sender, utterance.id)
-            if key in log.ids:
-                return None
-            log.ids[key] = None
-            if len(log.ids) > self._history:
-                log.ids.popitem(last=False)
-        log.offset += 1
-        return log.position
+        if known and known.epoch != log.newest.epoch:
+            raise LogLostError
+        if once is not None and once in log.said:
+            return Appended(log.said[once], again=True)
+        position = log.newest = Position(log.newest.epoch, log.newest.offset + 1)
+        log.entries.append(Entry(epoch=position.epoch, offset=position.offset, text=text))
+        if once is not None:
+            log.said[once] = position
+            if len(log.said) > max(self._history, FEWEST_REMEMBERED):
+                log.said.popitem(last=False)
+        return Appended(position, again=False)
 
-    async def newest(self, room: str) -> str:
-        """The position of the newest message."""
-        return self._log(room).position
+    async def read(self, room: str, after: Position | None, limit: int) -> Page:
+        """Read up to `limit` messages after a position."""
+        log = self._log(room)
+        if after is None or after.epoch != log.newest.epoch:
+            return Page(log.newest, [])
+        missed = min(max(log.newest.offset - after.offset, 0), len(log.entries))
+        start = len(log.entries) - missed
+        return Page(log.newest, list(islice(log.entries, start, start + limit)))
+
+    async def begin_anew(self, room: str, known: Position) -> None:
+        """Do nothing: as long as the process lives, it loses nothing."""
 
     async def delete(self, room: str) -> None:
         """Forget all that was said in a room."""
@@ -95,45 +66,75 @@ class MemoryLog:
 
     def _log(self, room: str) -> _RoomLog:
         if room not in self._rooms:
-            # Milliseconds, but never the same twice: positions grow whatever the clock does.
-            self._epoch = max(self._epoch + 1, time.time_ns() // 1_000_000)
-            self._rooms[room] = _RoomLog(self._epoch)
+            # Never the same twice: positions grow whatever the clock does.
+            self._epoch = max(self._epoch + 1, time.time_ns() // 1_000)
+            self._rooms[room] = _RoomLog(self._epoch, self._history)
         return self._rooms[room]
 
 
+class _RoomMembers:
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.connections: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
+
+
 class MemoryPresence:
-    """The members of this process's rooms."""
+    """The members of this process's rooms; see `Presence`."""
 
     def __init__(self) -> None:
-        self._rooms: dict[str, dict[str, set[str]]] = {}
+        self._rooms: dict[str, _RoomMembers] = {}
+        self._newest = 0
 
-    async def join(self, room: str, user: str, connection: str, capacity: int) -> bool:
-        """Let a connection in; True if it is the user's first."""
-        members = self._rooms.get(room, {})
-        first = user not in members
-        if first and len(members) >= capacity:
+    async def join(
+        self, room: str, user: str, connection: str, capacity: int | None = None
+    ) -> Came | None:
+        """Let a connection in; `Came` if it is the user's first."""
+        members = self._members(room)
+        if connection in members.connections:
+            return None
+        first = user not in members.counts
+        if first and capacity is not None and len(members.counts) >= capacity:
             raise ClosedError(Close.ROOM_FULL)
-        self._rooms.setdefault(room, members).setdefault(user, set()).add(connection)
-        return first
+        members.connections[connection] = user
+        members.counts[user] += 1
+        return Came(version=self._change(members), user=user) if first else None
 
-    async def leave(self, room: str, user: str, connection: str) -> bool:
-        """Let a connection out; True if it was the user's last."""
-        members = self._rooms.get(room, {})
-        connections = members.get(user, set())
-        if connection not in connections:
-            return False
-        connections.remove(connection)
-        if connections:
-            return False
-        del members[user]
-        if not members:
+    async def leave(self, room: str, connection: str) -> Went | None:
+        """Let a connection out; `Went` if it was the user's last."""
+        members = self._members(room)
+        user = members.connections.pop(connection, None)
+        if user is None:
+            return None
+        members.counts[user] -= 1
+        if members.counts[user]:
+            return None
+        del members.counts[user]
+        if not members.counts:
             del self._rooms[room]
-        return True
+        return Went(version=self._change(members), user=user)
 
-    async def members(self, room: str) -> list[str]:
-        """Name the members, sorted."""
-        return sorted(self._rooms.get(room, {}))
+    async def remove(self, room: str, user: str) -> Went | None:
+        """Take a user's connections out; None if there were none."""
+        theirs = [one for one, whose in self._members(room).connections.items() if whose == user]
+        went = None
+        for connection in theirs:
+            went = await self.leave(room, connection)
+        return went
 
-    async def rooms(self) -> list[str]:
-        """Name the rooms that have members."""
-        return list(self._rooms)
+    async def members(self, room: str) -> Attendance:
+        """Name the members."""
+        members = self._members(room)
+        return Attendance(members.version, list(members.counts))
+
+    async def call_roll(self, room: str) -> Roll:
+        """Find nobody dead: they would have died with this process."""
+        return Roll(self._members(room).version)
+
+    def _members(self, room: str) -> _RoomMembers:
+        return self._rooms.setdefault(room, _RoomMembers(self._newest))
+
+    def _change(self, members: _RoomMembers) -> int:
+        members.version += 1
+        self._newest = max(self._newest, members.version)
+        return members.version

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from .frames import Body
 from .names import RoomName, UserName
 
 DEFAULT_TTL = 3600
@@ -12,6 +13,8 @@ MAX_TTL = 86_400
 MAX_PASSWORD = 1024
 # What a database takes for a whole number.
 MAX_CAPACITY = 2_147_483_647
+# Who speaks when a trusted caller does not say.
+SERVICE_USER = "service"
 
 
 class NewRoom(BaseModel):
@@ -42,6 +45,21 @@ class IssuedToken(BaseModel):
 
     token: str
     expires_in: int
+
+
+class NewMessage(BaseModel):
+    """A message that a trusted caller says to a room, in the name of `from`."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    body: Body
+    sender: Annotated[UserName, Field(alias="from")] = SERVICE_USER
+
+
+class SaidMessage(BaseModel):
+    """Where the message stands in the room's log."""
+
+    position: str
 
 
 class Health(BaseModel):

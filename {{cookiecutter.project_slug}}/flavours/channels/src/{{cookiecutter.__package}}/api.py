@@ -13,7 +13,16 @@ from .realtime.services import manager_of
 from .rooms import access
 from .rooms.errors import RoomsError
 from .rooms.frames import problems
-from .rooms.requests import CreatedRoom, Health, IssuedToken, NewRoom, Problem, TokenRequest
+from .rooms.requests import (
+    CreatedRoom,
+    Health,
+    IssuedToken,
+    NewMessage,
+    NewRoom,
+    Problem,
+    SaidMessage,
+    TokenRequest,
+)
 
 
 class RequireKey(APIKeyHeader):
@@ -50,9 +59,9 @@ async def healthz(request: HttpRequest) -> Health:
 @api.get("/readyz", tags=["health"], response={200: Health, 503: Problem})
 async def readyz(request: HttpRequest) -> Status[Health | Problem]:
     """Whether the process takes clients."""
-    if manager_of(request).draining:
-        return Status(503, Problem(detail="This process is stopping."))
-    return Status(200, Health(status="ok"))
+    if await manager_of(request).ready():
+        return Status(200, Health(status="ok"))
+    return Status(503, Problem(detail="This process takes no clients now."))
 
 
 @api.post(
@@ -94,6 +103,30 @@ async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> St
         room, body.user, body.ttl, password=body.password, trusted=trusted
     )
     return Status(201, IssuedToken(token=token, expires_in=body.ttl))
+
+
+@api.post(
+    "/rooms/{room}/messages",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={202: SaidMessage, 401: Problem, 404: Problem, 413: Problem, 422: Problem},
+)
+async def say(request: HttpRequest, room: str, message: NewMessage) -> Status[SaidMessage]:
+    """Say something to a room."""
+    position = await manager_of(request).publish(room, message.body, message.sender)
+    return Status(202, SaidMessage(position=position))
+
+
+@api.delete(
+    "/rooms/{room}/members/{path:user}",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={204: None, 401: Problem, 404: Problem},
+)
+async def remove_member(request: HttpRequest, room: str, user: str) -> Status[None]:
+    """Close a user's connections to a room, in whatever process."""
+    await manager_of(request).remove_user(room, user)
+    return Status(204, None)
 
 
 @api.exception_handler(RoomsError)

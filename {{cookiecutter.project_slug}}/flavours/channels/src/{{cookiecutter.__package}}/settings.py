@@ -44,6 +44,16 @@ MIDDLEWARE = [
 ROOT_URLCONF = f"{__package__}.urls"
 ASGI_APPLICATION = f"{__package__}.asgi.application"
 
+# How processes tell each other of what is in the log: see realtime/bus.py.
+CHANNEL_LAYERS: dict[str, dict[str, object]] = {
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+if SERVICE.redis_url is not None:
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [SERVICE.redis_url], "prefix": f"{__package__}:layer:"},
+    }
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

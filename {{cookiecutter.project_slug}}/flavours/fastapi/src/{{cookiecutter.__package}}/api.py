@@ -6,11 +6,20 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from .dependencies import IsTrusted, Manager, RequireKey
-from .rooms.requests import CreatedRoom, Health, IssuedToken, NewRoom, Problem, TokenRequest
+from .rooms.requests import (
+    CreatedRoom,
+    Health,
+    IssuedToken,
+    NewMessage,
+    NewRoom,
+    Problem,
+    SaidMessage,
+    TokenRequest,
+)
 
 Responses = dict[int | str, dict[str, Any]]
 
-router = APIRouter(responses={422: {"model": Problem}})
+router = APIRouter(responses={422: {"model": Problem}, 503: {"model": Problem}})
 _401: Responses = {401: {"model": Problem}}
 _401_404: Responses = {**_401, 404: {"model": Problem}}
 
@@ -24,9 +33,9 @@ async def healthz() -> Health:
 @router.get("/readyz", tags=["health"], response_model=Health, responses={503: {"model": Problem}})
 async def readyz(manager: Manager) -> Response | Health:
     """Whether the process takes clients."""
-    if manager.draining:
-        return JSONResponse({"detail": "This process is stopping."}, 503)
-    return Health(status="ok")
+    if await manager.ready():
+        return Health(status="ok")
+    return JSONResponse({"detail": "This process takes no clients now."}, 503)
 
 
 @router.post(
@@ -70,3 +79,27 @@ async def issue_token(
         room, request.user, request.ttl, password=request.password, trusted=trusted
     )
     return IssuedToken(token=token, expires_in=request.ttl)
+
+
+@router.post(
+    "/rooms/{room}/messages",
+    status_code=202,
+    tags=["rooms"],
+    dependencies=[RequireKey],
+    responses={**_401_404, 413: {"model": Problem}},
+)
+async def say(room: str, message: NewMessage, manager: Manager) -> SaidMessage:
+    """Say something to a room."""
+    return SaidMessage(position=await manager.publish(room, message.body, message.sender))
+
+
+@router.delete(
+    "/rooms/{room}/members/{user:path}",
+    status_code=204,
+    tags=["rooms"],
+    dependencies=[RequireKey],
+    responses=_401_404,
+)
+async def remove_member(room: str, user: str, manager: Manager) -> None:
+    """Close a user's connections to a room, in whatever process."""
+    await manager.remove_user(room, user)

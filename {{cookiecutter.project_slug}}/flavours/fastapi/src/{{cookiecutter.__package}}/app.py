@@ -9,17 +9,16 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
-from pwdlib import PasswordHash
 from starlette.exceptions import HTTPException
 
 from . import about, api, pages, sockets
 from .config import Config, load_config
 from .dependencies import check_caller
+from .engines import build_manager
 from .rooms.errors import RoomsError
 from .rooms.frames import problems
 from .rooms.gate import Gate
 from .rooms.manager import ConnectionManager
-from .rooms.memory import MemoryRoomStore
 
 
 def create_app(config: Config | None = None) -> FastAPI:
@@ -35,7 +34,7 @@ def create_app(config: Config | None = None) -> FastAPI:
         strict_content_type=False,
     )
     app.state.config = config
-    app.state.manager = ConnectionManager(config, MemoryRoomStore(PasswordHash.recommended()))
+    app.state.manager = build_manager(config)
     for router in (pages.router, api.router, sockets.router):
         app.include_router(router)
     app.add_exception_handler(RoomsError, _rooms_error)
@@ -59,6 +58,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     await manager.start()
     # The server drains this manager when it stops.
     yield {"manager": manager}
+    await manager.stop()
 
 
 async def _rooms_error(_: Request, error: Exception) -> JSONResponse:

@@ -14,9 +14,9 @@ async def room_socket(websocket: WebSocket, room: str, manager: Manager) -> None
 
     It is accepted whatever comes: only an accepted client can be told why it has to go.
     """
-    subprotocol, token = read_handshake(websocket.scope)
-    await websocket.accept(subprotocol)
-    connection = await manager.connect(room, websocket.send_text, websocket.close, token=token)
+    handshake = read_handshake(websocket.scope)
+    await websocket.accept(handshake.subprotocol)
+    connection = await manager.connect(room, websocket.send_text, websocket.close, handshake)
     try:
         while (event := await websocket.receive())["type"] == "websocket.receive":
             text = event.get("text")

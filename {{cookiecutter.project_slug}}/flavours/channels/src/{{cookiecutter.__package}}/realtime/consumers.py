@@ -8,6 +8,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from ..rooms.connection import Connection
 from ..rooms.handshake import read_handshake
 from ..rooms.manager import ConnectionManager
+from .sessions import session_name
 
 
 class RoomConsumer(AsyncWebsocketConsumer):
@@ -33,16 +34,14 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Accept the client and let it into the room, or tell it why not."""
-        subprotocol, token = read_handshake(self.scope)
-        await self.accept(subprotocol)
+        handshake = read_handshake(self.scope)
+        await self.accept(handshake.subprotocol)
         user = self.scope.get("user")
-        self.connection = await self.manager.connect(
-            self.scope["url_route"]["kwargs"]["room"],
-            self.send,
-            self.close,
-            token=token,
-            user=user.get_username() if user and user.is_authenticated else None,
-        )
+        if user and user.is_authenticated:
+            session = session_name(self.scope["session"])
+            handshake = handshake._replace(user=user.get_username(), session=session)
+        room = self.scope["url_route"]["kwargs"]["room"]
+        self.connection = await self.manager.connect(room, self.send, self.close, handshake)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Hand over what the client sent."""

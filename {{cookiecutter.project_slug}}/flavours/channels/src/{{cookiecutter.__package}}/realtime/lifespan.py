@@ -24,4 +24,5 @@ class Lifespan:
         scope["state"]["manager"] = self._manager
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        await self._manager.stop()
         await send({"type": "lifespan.shutdown.complete"})

@@ -1,18 +1,58 @@
 """The connection manager of this process."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from functools import cache
+from typing import Any, TypeVar
 
+from asgiref.sync import async_to_sync
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import BaseChannelLayer, channel_layers
 from django.conf import settings
 from django.http import HttpRequest
 
+from ..about import PACKAGE
+from ..config import Config
+from ..rooms.clock import Clock
+from ..rooms.engine import Engine
 from ..rooms.manager import ConnectionManager
+from ..rooms.memory import MemoryLog, MemoryPresence
+from ..rooms.redis.connect import connect
+from ..rooms.redis.engine import RedisEngine
+from ..rooms.redis.log import RedisLog
+from ..rooms.redis.presence import RedisPresence
+from .bus import LayerBus
 from .store import DjangoRoomStore
+
+T = TypeVar("T")
+
+
+def build_manager(
+    config: Config, layer: BaseChannelLayer, *, clock: Clock | None = None
+) -> ConnectionManager:
+    """Build the connection manager that these settings ask for."""
+    bus = LayerBus(layer)
+    engine: Engine
+    if config.redis_url is None:
+        engine = Engine(MemoryLog(config.history), MemoryPresence(), bus)
+    else:
+        redis = connect(config.redis_url)
+        log = RedisLog(redis, PACKAGE, config.history, rings=False)
+        engine = RedisEngine(log, RedisPresence(redis, PACKAGE), bus, redis)
+    manager = ConnectionManager(config, DjangoRoomStore(), engine, clock=clock)
+    bus.publish = manager.publish
+    return manager
 
 
 @cache
 def get_manager() -> ConnectionManager:
     """The manager that the application of this process is built around."""
-    return ConnectionManager(settings.SERVICE, DjangoRoomStore())
+    return build_own()
+
+
+def build_own() -> ConnectionManager:
+    """Build a manager by this project's settings."""
+    return build_manager(settings.SERVICE, channel_layers[DEFAULT_CHANNEL_LAYER])
 
 
 def manager_of(request: HttpRequest) -> ConnectionManager:
@@ -20,3 +60,26 @@ def manager_of(request: HttpRequest) -> ConnectionManager:
     state = getattr(request, "scope", {}).get("state", {})
     manager: ConnectionManager = state.get("manager") or get_manager()
     return manager
+
+
+def with_manager(call: Callable[[ConnectionManager], Coroutine[Any, Any, T]]) -> T:
+    """Call the manager from synchronous code.
+
+    In a process that serves, it is that process's. Elsewhere, in a command for example, it is one
+    for this call, which reaches the others by Redis.
+    """
+
+    async def calling() -> T:
+        loop = get_manager().loop
+        if loop is asyncio.get_running_loop():
+            return await call(get_manager())
+        if loop is not None:
+            there = asyncio.run_coroutine_threadsafe(call(get_manager()), loop)
+            return await asyncio.wrap_future(there)
+        manager = build_own()
+        try:
+            return await call(manager)
+        finally:
+            await manager.stop()
+
+    return async_to_sync(calling)()

@@ -1,6 +1,6 @@
 """The rooms that there are, in Django's database."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -50,6 +50,11 @@ class DjangoRoomStore:
         """Find a room."""
         row = Room.objects.filter(name=name).first()
         return engine.Room(row.name, row.capacity, row.presence, row.locked) if row else None
+
+    @in_thread
+    def existing(self, names: Collection[str]) -> set[str]:
+        """Tell which of these rooms there are."""
+        return set(Room.objects.filter(name__in=names).values_list("name", flat=True))
 
     @in_thread
     def delete(self, name: str) -> bool:

@@ -1,0 +1,130 @@
+"""The bus between processes: Django's channel layer, as `CHANNEL_LAYERS` has it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import uuid4
+
+from channels.layers import BaseChannelLayer
+from pydantic import JsonValue, ValidationError
+
+from ..rooms.errors import RoomsError, UnavailableError
+from ..rooms.events import EVERYWHERE, Event, events
+from ..rooms.requests import SERVICE_USER, NewMessage
+
+logger = logging.getLogger(__name__)
+
+_EVENT, _SAY = "room.event", "room.say"
+# Some layers let a subscription end after a day.
+_RENEW_SECONDS = 3600.0
+_RETRY_SECONDS = 1.0
+
+Publish = Callable[[str, JsonValue, str, str | None], Awaitable[object]]
+
+
+def group_of(room: str) -> str:
+    """Name the group that a room's processes are in."""
+    return f"room.{room}"
+
+
+def say(room: str, body: JsonValue, sender: str = SERVICE_USER) -> dict[str, Any]:
+    """Make a message that `group_send` may send to the group of a room, from any Django code.
+
+    Each process gets it, so it has an `id`: by that the room's members get it once.
+    """
+    return {"type": _SAY, "room": room, "body": body, "from": sender, "id": uuid4().hex}
+
+
+class LayerBus:
+    """Tells all processes, with one channel in each, in one group a room; see `Bus`.
+
+    `publish` is called for what `say` makes.
+    """
+
+    publish: Publish
+
+    def __init__(self, layer: BaseChannelLayer) -> None:
+        self._layer = layer
+        self._rooms = {EVERYWHERE}
+        self._channel = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
+        """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
+        self._take = take
+        self._missed = missed
+
+    async def subscribe(self, room: str) -> None:
+        """Hear of a room."""
+        async with _reaching():
+            if not self._channel:
+                self._channel = await self._layer.new_channel()
+                await self._layer.group_add(group_of(EVERYWHERE), self._channel)
+                self._start(self._listen())
+                self._start(self._renew())
+            await self._layer.group_add(group_of(room), self._channel)
+        self._rooms.add(room)
+
+    async def unsubscribe(self, room: str) -> None:
+        """Hear no more of it."""
+        self._rooms.discard(room)
+        async with _reaching():
+            await self._layer.group_discard(group_of(room), self._channel)
+
+    async def send(self, room: str, event: Event) -> None:
+        """Tell every process that hears of a room, this one too."""
+        message = {"type": _EVENT, "room": room, "event": event.model_dump()}
+        async with _reaching():
+            await self._layer.group_send(group_of(room), message)
+
+    async def close(self) -> None:
+        """Hear nothing more."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with _reaching():
+                    message = await self._layer.receive(self._channel)
+            except UnavailableError:
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._missed()
+                continue
+            if message["type"] == _SAY:
+                self._start(self._say(message))
+            elif message["type"] == _EVENT:
+                self._take(message["room"], events.validate_python(message["event"]))
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            with suppress(UnavailableError):
+                for room in list(self._rooms):
+                    async with _reaching():
+                        await self._layer.group_add(group_of(room), self._channel)
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        try:
+            asked = NewMessage.model_validate(message)
+            await self.publish(message["room"], asked.body, asked.sender, message["id"])
+        except (KeyError, ValidationError, RoomsError) as error:
+            logger.warning("What was sent to %s is not said: %s", message.get("room"), error)
+
+
+@asynccontextmanager
+async def _reaching() -> AsyncIterator[None]:
+    try:
+        yield
+    except Exception as error:
+        logger.warning("The channel layer fails: %r", error)
+        raise UnavailableError from error

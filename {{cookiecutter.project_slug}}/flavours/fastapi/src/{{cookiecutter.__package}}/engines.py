@@ -1,0 +1,29 @@
+"""Chooses where the rooms are kept: in this process's memory, or in Redis."""
+
+from pwdlib import PasswordHash
+
+from .about import PACKAGE
+from .config import Config
+from .rooms.buses import MemoryBus, RedisBus
+from .rooms.clock import Clock
+from .rooms.engine import Engine
+from .rooms.manager import ConnectionManager
+from .rooms.memory import MemoryLog, MemoryPresence
+from .rooms.redis.connect import connect
+from .rooms.redis.engine import RedisEngine
+from .rooms.redis.log import RedisLog
+from .rooms.redis.presence import RedisPresence
+from .rooms.stores import MemoryRoomStore, RedisRoomStore
+
+
+def build_manager(config: Config, *, clock: Clock | None = None) -> ConnectionManager:
+    """Build the connection manager that these settings ask for."""
+    hasher = PasswordHash.recommended()
+    if config.redis_url is None:
+        engine = Engine(MemoryLog(config.history), MemoryPresence(), MemoryBus())
+        return ConnectionManager(config, MemoryRoomStore(hasher), engine, clock=clock)
+    redis = connect(config.redis_url)
+    log = RedisLog(redis, PACKAGE, config.history, rings=True)
+    presence, bus = RedisPresence(redis, PACKAGE), RedisBus(redis, PACKAGE)
+    engine = RedisEngine(log, presence, bus, redis)
+    return ConnectionManager(config, RedisRoomStore(redis, PACKAGE, hasher), engine, clock=clock)

@@ -1,0 +1,141 @@
+"""How processes tell each other: not at all, or over Redis's Pub/Sub."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.backoff import EqualJitterBackoff
+from redis.exceptions import RedisError
+
+from .errors import UnavailableError
+from .events import EVERYWHERE, Event, events
+from .redis.connect import bell_channel, reaching
+
+logger = logging.getLogger(__name__)
+
+_SILENCE_SECONDS = 5.0
+_CONFIRM_SECONDS = 2.0
+
+
+class MemoryBus:
+    """Tells this process, at once."""
+
+    def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
+        """Hand each event, with its room's name, to `take`."""
+        self._take = take
+
+    async def subscribe(self, room: str) -> None:
+        """Do nothing: all is heard."""
+
+    async def unsubscribe(self, room: str) -> None:
+        """Do nothing."""
+
+    async def send(self, room: str, event: Event) -> None:
+        """Tell this process."""
+        self._take(room, event)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+class RedisBus:
+    """Tells all processes, with one subscriber connection in each; see `Bus`."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._rooms: dict[str, str] = {}
+        self._confirmations: dict[str, asyncio.Future[None]] = {}
+        self._pubsub: PubSub | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._backoff = EqualJitterBackoff(cap=_SILENCE_SECONDS, base=0.1)
+
+    def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
+        """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
+        self._take = take
+        self._missed = missed
+
+    async def subscribe(self, room: str) -> None:
+        """Hear of a room, from when this returns.
+
+        Raises:
+            UnavailableError: Redis can't be reached.
+        """
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen())
+        channel = bell_channel(self._prefix, room)
+        self._rooms[channel] = room
+        confirmed = self._confirmations[channel] = asyncio.get_running_loop().create_future()
+        try:
+            async with reaching(), asyncio.timeout(_CONFIRM_SECONDS):
+                if self._pubsub:
+                    await self._pubsub.subscribe(channel)
+                await confirmed
+        except UnavailableError:
+            self._rooms.pop(channel, None)
+            raise
+        finally:
+            self._confirmations.pop(channel, None)
+
+    async def unsubscribe(self, room: str) -> None:
+        """Hear no more of it."""
+        channel = bell_channel(self._prefix, room)
+        self._rooms.pop(channel, None)
+        if self._pubsub:
+            async with reaching():
+                await self._pubsub.unsubscribe(channel)
+
+    async def send(self, room: str, event: Event) -> None:
+        """Tell every process that hears of a room, this one too."""
+        async with reaching():
+            await self._redis.publish(bell_channel(self._prefix, room), event.model_dump_json())
+
+    async def close(self) -> None:
+        """Hear nothing more."""
+        if self._listening:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
+
+    async def _listen(self) -> None:
+        self._rooms[bell_channel(self._prefix, EVERYWHERE)] = EVERYWHERE
+        failures = 0
+        while True:
+            try:
+                async with self._redis.pubsub() as pubsub:
+                    await pubsub.subscribe(*self._rooms)
+                    self._pubsub = pubsub
+                    if failures:
+                        logger.info("Redis is heard again")
+                        self._missed()
+                    failures = 0
+                    await self._hear(pubsub)
+            except (RedisError, OSError) as error:
+                failures += 1
+                if failures == 1:
+                    logger.warning("Redis is not heard any more: %s", error)
+            except Exception:
+                failures += 1
+                logger.exception("The bus failed")
+            finally:
+                self._pubsub = None
+            await asyncio.sleep(self._backoff.compute(failures))
+
+    async def _hear(self, pubsub: PubSub) -> None:
+        """Take what comes, and make sure by a ping that silence is only silence."""
+        asked = False
+        while True:
+            message = await pubsub.get_message(timeout=_SILENCE_SECONDS)
+            if message is None:
+                if asked:
+                    raise ConnectionResetError("no answer to a ping")
+                await pubsub.ping()
+            asked = message is None
+            if message and message["type"] == "subscribe":
+                if confirmed := self._confirmations.get(message["channel"]):
+                    confirmed.set_result(None)
+            elif message and message["type"] == "message":
+                room = self._rooms.get(message["channel"])
+                if room is not None:
+                    self._take(room, events.validate_json(message["data"]))

@@ -1,0 +1,50 @@
+"""Where rooms are kept."""
+
+import asyncio
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.engine import Room
+from {{cookiecutter.__package}}.rooms.errors import NameTakenError
+from {{cookiecutter.__package}}.rooms.stores import MemoryRoomStore
+
+
+class Hasher:
+    """Marks a password, which is enough to tell that it went through here."""
+
+    def hash(self, password: str) -> str:
+        return f"hash of {password}"
+
+    def verify(self, password: str, hashed: str) -> bool:
+        return hashed == self.hash(password)
+
+
+async def test_a_room_is_found_until_it_is_deleted() -> None:
+    store = MemoryRoomStore(Hasher())
+    room = Room("attic", capacity=3, presence=False)
+    await store.create(room, None)
+    assert await store.get("attic") == room
+    with pytest.raises(NameTakenError, match="attic"):
+        await store.create(Room("attic"), None)
+    assert await store.delete("attic")
+    assert not await store.delete("attic")
+    assert await store.get("attic") is None
+
+
+async def test_a_password_is_checked_and_not_kept() -> None:
+    store = MemoryRoomStore(Hasher())
+    await store.create(Room("cellar", locked=True), "sesame")
+    await store.create(Room("attic"), None)
+    assert await store.check_password("cellar", "sesame")
+    assert not await store.check_password("cellar", "hash of sesame")
+    assert not await store.check_password("attic", "")
+    assert not await store.check_password("nowhere", "sesame")
+
+
+async def test_of_two_rooms_of_one_name_at_once_one_is_made() -> None:
+    store = MemoryRoomStore(Hasher())
+    made = await asyncio.gather(
+        *(store.create(Room("attic", locked=True), "sesame") for _ in range(5)),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in made].count(NameTakenError) == 4

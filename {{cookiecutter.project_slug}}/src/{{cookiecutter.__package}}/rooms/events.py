@@ -1,0 +1,68 @@
+"""What processes tell each other about a room."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from .positions import Position
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Entry(_Event):
+    """A message in the room's log: its position, and what of the frame does not hang on it."""
+
+    kind: Literal["entry"] = "entry"
+    epoch: int
+    offset: int
+    text: str
+
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+        return Position(self.epoch, self.offset)
+
+
+class Came(_Event):
+    """A member came in; `version` is that of the attendance with it."""
+
+    kind: Literal["came"] = "came"
+    version: int
+    user: str
+
+
+class Went(_Event):
+    """A member went out; `version` is that of the attendance without it."""
+
+    kind: Literal["went"] = "went"
+    version: int
+    user: str
+
+
+class Removed(_Event):
+    """A user's connections are to be closed."""
+
+    kind: Literal["removed"] = "removed"
+    user: str
+
+
+class RoomDeleted(_Event):
+    """The connections of all are to be closed."""
+
+    kind: Literal["room-deleted"] = "room-deleted"
+
+
+class SessionEnded(_Event):
+    """The connections of a session are to be closed, in whatever room."""
+
+    kind: Literal["session-ended"] = "session-ended"
+    session: str
+
+
+Event = Entry | Came | Went | Removed | RoomDeleted | SessionEnded
+events: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+# What concerns every room goes by this name, which no room can have.
+EVERYWHERE = ""

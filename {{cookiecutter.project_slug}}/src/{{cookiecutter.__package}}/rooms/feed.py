@@ -1,0 +1,151 @@
+"""What one process knows of one room, and which connections it tells."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from . import frames
+from .connection import Connection
+from .engine import Attendance, Room
+from .events import Came, Entry, Went
+from .positions import Position
+
+
+class Held:
+    """Live messages that wait until a connection has been told what came before them."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self.messages: list[tuple[Position, frames.Encoded]] = []
+        self.overflowed = False
+
+    def put(self, position: Position, frame: frames.Encoded) -> None:
+        """Keep a message, or none at all once they are too many: the log has them."""
+        self._left -= frame.size
+        self.overflowed = self.overflowed or self._left < 0
+        if self.overflowed:
+            self.messages.clear()
+        else:
+            self.messages.append((position, frame))
+
+
+class Feed:
+    """Passes on a room's messages in order and without a gap, and who comes and goes.
+
+    `cursor` is the newest message that was passed on; `behind` is set when one may be missing.
+    """
+
+    def __init__(self, room: Room, held_bytes: int, drop: Callable[[Connection], None]) -> None:
+        self.room = room
+        self.cursor = Position(0, 0)
+        self.version = 0
+        self.members: set[str] = set()
+        self.connections: set[Connection] = set()
+        self.behind = False
+        self.lost = False
+        self._held_bytes = held_bytes
+        self._drop = drop
+        self._live: set[Connection] = set()
+        self._held: dict[Connection, Held] = {}
+        self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
+
+    def hold(self, connection: Connection) -> None:
+        """Keep live messages back from a connection, up to `held_bytes`."""
+        self._held[connection] = Held(self._held_bytes)
+
+    def release(self, connection: Connection, seen: Position) -> bool:
+        """Pass on what was kept back and is newer than `seen`; False if that was too much."""
+        held = self._held[connection]
+        if held.overflowed:
+            return False
+        del self._held[connection]
+        self._live.add(connection)
+        newer = (frame for position, frame in held.messages if position > seen)
+        if not all(connection.send(frame) for frame in newer):
+            self._drop(connection)
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """Tell a connection nothing more."""
+        self.connections.discard(connection)
+        self._live.discard(connection)
+        self._held.pop(connection, None)
+
+    def take(self, event: Entry | Came | Went) -> bool:
+        """Pass on what happened, unless that was done; False if something before it is missing."""
+        return self._say(event) if isinstance(event, Entry) else self._change(event)
+
+    def _say(self, entry: Entry) -> bool:
+        position = entry.position
+        if position <= self.cursor:
+            return True
+        if position != (self.cursor.epoch, self.cursor.offset + 1):
+            return False
+        self.cursor = position
+        frame = frames.said(entry)
+        for held in self._held.values():
+            held.put(position, frame)
+        self._tell(frame, self._live)
+        self._wake()
+        return True
+
+    def _change(self, event: Came | Went) -> bool:
+        if event.version <= self.version:
+            return True
+        if event.version != self.version + 1:
+            return False
+        self.version = event.version
+        if isinstance(event, Came):
+            self._pass_on({event.user} - self.members, set())
+        else:
+            self._pass_on(set(), {event.user} & self.members)
+        return True
+
+    def attend(self, attendance: Attendance) -> None:
+        """Pass on what is new about who is here."""
+        if attendance.version > self.version:
+            self.version = attendance.version
+            now = set(attendance.members)
+            self._pass_on(now - self.members, self.members - now)
+
+    def _pass_on(self, came: set[str], went: set[str]) -> None:
+        self.members -= went
+        self.members |= came
+        told = [one for one in (*self._live, *self._held) if one.opened]
+        for user in sorted(went):
+            self._tell(frames.encode(frames.Left(user=user)), told)
+        for user in sorted(came):
+            self._tell(frames.encode(frames.Joined(user=user)), told)
+
+    async def reached(self, position: Position, seconds: float) -> bool:
+        """Wait until a message was passed on; False if that took too long."""
+        if self.cursor >= position or self.lost:
+            return True
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((position, future))
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            return False
+        return True
+
+    def lose(self) -> None:
+        """Give up: what was missed can't be told."""
+        self.lost = True
+        self._wake()
+
+    def _tell(self, frame: frames.Encoded, connections: Iterable[Connection]) -> None:
+        slow = [one for one in connections if not one.send(frame)]
+        for connection in slow:
+            self._drop(connection)
+
+    def _wake(self) -> None:
+        if not self._waiting:
+            return
+        still = []
+        for position, future in self._waiting:
+            if position > self.cursor and not self.lost:
+                still.append((position, future))
+            elif not future.done():
+                future.set_result(None)
+        self._waiting = still

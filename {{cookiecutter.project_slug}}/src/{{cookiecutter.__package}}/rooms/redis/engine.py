@@ -1,0 +1,25 @@
+"""Messages and members in Redis, with whatever bus."""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from ..engine import Engine
+from .connect import reaching
+
+
+@dataclass(frozen=True, slots=True)
+class RedisEngine(Engine):
+    """An engine that rests on a Redis server."""
+
+    redis: Redis
+
+    async def ping(self) -> None:
+        """Make sure that Redis can be reached."""
+        async with reaching():
+            await self.redis.ping()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self.bus.close()
+        await self.redis.aclose()

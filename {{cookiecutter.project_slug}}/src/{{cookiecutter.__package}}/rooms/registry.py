@@ -1,0 +1,83 @@
+"""The rooms that there are, and who gets a token for one."""
+
+import asyncio
+from contextlib import suppress
+
+from ..config import Config
+from .clock import Clock, SystemClock
+from .engine import Room, RoomStore
+from .errors import NameTakenError, RoomNotFoundError, WrongPasswordError
+from .names import is_room_name
+from .tokens import Tokens
+
+# A good hash takes about 100 MiB while it is made.
+_HASHES_AT_ONCE = 4
+
+
+class RoomRegistry:
+    """Creates and finds rooms, and signs tokens for them."""
+
+    def __init__(self, config: Config, store: RoomStore, clock: Clock | None = None) -> None:
+        self.config = config
+        self.store = store
+        self.clock = clock or SystemClock()
+        self.tokens = Tokens(config.secret_key, self.clock)
+        self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
+
+    async def create_room(
+        self,
+        name: str,
+        *,
+        password: str | None = None,
+        capacity: int | None = None,
+        presence: bool = True,
+    ) -> Room:
+        """Create a room; `capacity` is in members, None for the service's default.
+
+        Raises:
+            NameTakenError: there is one of this name.
+        """
+        room = Room(name, capacity, presence, locked=password is not None)
+        async with self._hashing:
+            await self.store.create(room, password)
+        return room
+
+    async def issue_token(
+        self, room: str, user: str, ttl: int, *, password: str | None = None, trusted: bool = False
+    ) -> str:
+        """Sign a token that is good for `ttl` seconds; a trusted caller needs no password.
+
+        Raises:
+            RoomNotFoundError: there is none of this name.
+            WrongPasswordError: the room has a password, and this is not it.
+        """
+        found = await self.existing_room(room)
+        if found.locked and not trusted:
+            async with self._hashing:
+                right = await self.store.check_password(room, password or "")
+            if not right:
+                raise WrongPasswordError(room)
+        return self.tokens.issue(user, room, ttl)
+
+    async def ensure_rooms(self) -> None:
+        """Make sure that the rooms of the settings exist."""
+        for name in self.config.rooms:
+            # Another process may create it at the same time.
+            with suppress(NameTakenError):
+                if await self.store.get(name) is None:
+                    await self.create_room(name)
+
+    async def find_room(self, name: str) -> Room | None:
+        """Find a room; any text may be asked for."""
+        return await self.store.get(name) if is_room_name(name) else None
+
+    async def existing_room(self, name: str) -> Room:
+        """Find a room.
+
+        Raises:
+            RoomNotFoundError: there is none of this name.
+        """
+        room = await self.find_room(name)
+        if room is None:
+            raise RoomNotFoundError(name)
+        return room

@@ -1,0 +1,51 @@
+"""The engines, one after the other."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.engine import Log, Presence
+from {{cookiecutter.__package}}.rooms.memory import MemoryLog, MemoryPresence
+from {{cookiecutter.__package}}.rooms.redis.connect import connect
+from {{cookiecutter.__package}}.rooms.redis.log import RedisLog
+from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
+
+from ..redis_server import RedisServer
+
+HISTORY = 20
+
+
+class Part:
+    """Makes logs and presences, each as another process would have it."""
+
+    def __init__(self, log: Callable[[int], Log], presence: Callable[[float], Presence]) -> None:
+        self.log = log
+        self.presence = presence
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def parts(request: pytest.FixtureRequest) -> AsyncIterator[Part]:
+    """What makes the parts of an engine; each on the same data."""
+    if request.param == "memory":
+        logs: dict[int, Log] = {}
+        presence = MemoryPresence()
+        yield Part(lambda history: logs.setdefault(history, MemoryLog(history)), lambda _: presence)
+        return
+    server: RedisServer = request.getfixturevalue("redis_server")
+    redis, prefix = connect(server.url), secrets.token_hex(4)
+    yield Part(
+        lambda history: RedisLog(redis, prefix, history, rings=False),
+        lambda lease_seconds: RedisPresence(redis, prefix, lease_seconds),
+    )
+    await redis.aclose()
+
+
+@pytest.fixture
+def log(parts: Part) -> Log:
+    return parts.log(HISTORY)
+
+
+@pytest.fixture
+def presence(parts: Part) -> Presence:
+    return parts.presence(60)

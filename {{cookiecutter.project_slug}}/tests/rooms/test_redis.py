@@ -1,0 +1,100 @@
+"""What only Redis can do: lose data, and serve processes that die."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from {{cookiecutter.__package}}.rooms.errors import LogLostError, UnavailableError
+from {{cookiecutter.__package}}.rooms.redis.connect import connect, room_key
+from {{cookiecutter.__package}}.rooms.redis.log import RedisLog
+from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
+
+from ..redis_server import RedisServer
+
+PREFIX = "test"
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    client = connect(redis_server.url)
+    yield client
+    await client.aclose()
+
+
+async def test_members_of_a_dead_process_are_struck_off_by_another(redis: Redis) -> None:
+    dying, living = RedisPresence(redis, PREFIX, 0.2), RedisPresence(redis, PREFIX, 0.2)
+    for user, connection in [("ann", "1"), ("bea", "2"), ("ann", "3")]:
+        await dying.join("attic", user, connection)
+    await living.join("attic", "bea", "4")
+    await asyncio.sleep(0.3)
+    roll = await living.call_roll("attic")
+    assert [event.user for event in roll.went] == ["ann"], "bea has a connection that lives"
+    assert roll.version == roll.went[-1].version
+    assert (await living.members("attic")) == (roll.version, ["bea"])
+    assert (await living.call_roll("attic")).went == ()
+
+
+async def test_a_process_that_was_taken_for_dead_hears_of_it(redis: Redis) -> None:
+    slow, living = RedisPresence(redis, PREFIX, 0.2), RedisPresence(redis, PREFIX, 0.2)
+    await slow.join("attic", "ann", "1")
+    await asyncio.sleep(0.3)
+    await living.call_roll("attic")
+    assert (await slow.call_roll("attic")).lost
+    assert await slow.join("attic", "ann", "1"), "it comes in anew"
+    assert not (await slow.call_roll("attic")).lost
+
+
+async def test_a_process_that_did_not_hear_of_a_removal_finds_it(redis: Redis) -> None:
+    one, other = RedisPresence(redis, PREFIX), RedisPresence(redis, PREFIX)
+    await one.join("attic", "ann", "1")
+    await one.join("attic", "bea", "2")
+    await other.remove("attic", "ann")
+    assert (await one.call_roll("attic")).removed == ("1",)
+
+
+async def test_what_nobody_keeps_up_goes_by_itself(redis: Redis) -> None:
+    presence = RedisPresence(redis, PREFIX, 0.1)
+    await presence.join("attic", "ann", "1")
+    log = RedisLog(redis, PREFIX, 10, rings=False)
+    await log.append("attic", "hello", once="m1")
+    ends = {name: await redis.pttl(name) for name in await redis.keys()}
+    assert min(ends.values()) > 0, f"some never go: {ends}"
+
+
+async def test_a_log_that_lost_its_newest_messages_says_so_and_begins_anew(redis: Redis) -> None:
+    log = RedisLog(redis, PREFIX, 10, rings=False)
+    for text in ("one", "two", "three"):
+        known, _ = await log.append("attic", text)
+    head = room_key(PREFIX, "attic", "head")
+    await redis.hset(head, "offset", 1)
+    with pytest.raises(LogLostError):
+        await log.append("attic", "four", known=known)
+    await log.begin_anew("attic", known)
+    page = await log.read("attic", known, 10)
+    assert not page.follows(known)
+    assert page.newest > known
+    assert page.newest.epoch > known.epoch
+    assert (await log.append("attic", "four")).position == (page.newest.epoch, known.offset + 1)
+
+
+async def test_a_log_of_which_a_part_was_evicted_begins_anew(redis: Redis) -> None:
+    log = RedisLog(redis, PREFIX, 10, rings=False)
+    known, _ = await log.append("attic", "one", once="m1")
+    await redis.delete(room_key(PREFIX, "attic", "head"))
+    again, _ = await log.append("attic", "two")
+    assert again.epoch > known.epoch
+    assert [entry.text for entry in (await log.read("attic", known, 10)).entries] == []
+
+
+async def test_a_redis_that_is_away_is_unavailable(redis: Redis, redis_server: RedisServer) -> None:
+    log, presence = RedisLog(redis, PREFIX, 10, rings=False), RedisPresence(redis, PREFIX)
+    await log.append("attic", "hello")
+    redis_server.kill()
+    with pytest.raises(UnavailableError):
+        await log.append("attic", "hello")
+    with pytest.raises(UnavailableError):
+        await presence.members("attic")
+    redis_server.start()
+    assert (await log.append("attic", "hello")).position.offset == 2
