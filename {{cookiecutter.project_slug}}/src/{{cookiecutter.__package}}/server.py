@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import copy
 import logging
+import os
 import socket
 from typing import Any
 
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
-from uvicorn.supervisors import ChangeReload
+from uvicorn.supervisors import ChangeReload, multiprocess
 
 from .config import Config
 from .protocol import SocketProtocol
@@ -51,6 +52,17 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class Worker(multiprocess.Process):
+    """One of several processes that serve on the same address."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """One that drains."""
+        if self._server is None:
+            self._server = Server(self.config)
+        return self._server
+
+
 class ClientFaults(logging.Filter):
     """Takes from uvicorn's log what clients could fill it with."""
 
@@ -77,6 +89,7 @@ def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Confi
         timeout_graceful_shutdown=_GRACE_SECONDS,
         # A start that fails ends the process, rather than serve without rooms.
         lifespan="on",
+        workers=config.workers,
         **more,
     )
 
@@ -86,11 +99,17 @@ def run(app: str, config: Config, *, reload: bool = False, factory: bool = False
     settings = uvicorn_config(app, config, log_config=_log_config(), reload=reload, factory=factory)
     for warning in config.warnings():
         logger.warning(warning)
+    # Processes that this one starts take the same key.
+    os.environ["SECRET_KEY"] = config.secret_key
     server = Server(settings)
     # A Ctrl-C comes back as KeyboardInterrupt once the server has stopped.
     with contextlib.suppress(KeyboardInterrupt):
         if reload:
             ChangeReload(settings, target=server.run, sockets=[settings.bind_socket()]).run()
+        elif config.workers > 1:
+            # uvicorn offers no other way to have its workers run another server.
+            multiprocess.Process = Worker  # type: ignore[misc]
+            multiprocess.Multiprocess(settings, sockets=[settings.bind_socket()]).run()
         else:
             server.run()
 

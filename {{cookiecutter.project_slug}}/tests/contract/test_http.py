@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -259,3 +260,54 @@ async def test_pages_of_allowed_origins_may_make_the_calls(
                 "POST", "/rooms/lobby/tokens", headers=headers, json={"user": "ann"}
             )
             assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"body": 1, "from": ""}, 422),
+        ({"body": 1, "from": "a\nb"}, 422),
+        ({"body": 1, "from": 7}, 422),
+        ({"body": "x" * 70_000}, 413),
+        ({"body": "x" * 60_000}, 202),
+        ({"body": None}, 202),
+    ],
+)
+async def test_what_may_be_said_by_http(
+    service: Service, body: dict[str, Any], status: int
+) -> None:
+    answer = await service.call("POST", "/rooms/lobby/messages", headers=KEY, json=body)
+    assert answer.status_code == status
+    assert ("detail" in answer.json()) == (status != 202)
+
+
+async def test_only_to_a_room_that_is_there_something_is_said(service: Service) -> None:
+    answer = await service.call("POST", "/rooms/nowhere/messages", headers=KEY, json={"body": 1})
+    assert answer.status_code == 404
+    assert "nowhere" in answer.json()["detail"]
+
+
+async def test_a_member_is_removed_by_http(service: Service) -> None:
+    for user in ("ann", "a/b ü%2f"):
+        path = f"/rooms/lobby/members/{quote(user, safe='')}"
+        assert (await service.call("DELETE", path, headers=KEY)).status_code == 404
+        async with service.join(user) as one, service.join(user) as other:
+            answer = await service.call("DELETE", path, headers=KEY)
+            assert (answer.status_code, answer.content) == (204, b"")
+            await one.expect_close(Close.REMOVED)
+            await other.expect_close(Close.REMOVED)
+        assert (await service.call("DELETE", path, headers=KEY)).status_code == 404
+    assert (await service.call("DELETE", "/rooms/x/members/ann", headers=KEY)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/rooms/lobby/messages"), ("DELETE", "/rooms/lobby/members/ann")]
+)
+async def test_who_has_no_key_neither_speaks_nor_removes(
+    service: Service, method: str, path: str
+) -> None:
+    async with service.join("ann"):
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            answer = await service.call(method, path, headers=headers, json={"body": 1})
+            assert answer.status_code == 401

@@ -1,11 +1,12 @@
 """The real process: how it starts, and how a signal ends it."""
 
 import asyncio
+import os
 import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from {{cookiecutter.__package}} import about
@@ -58,13 +59,15 @@ async def started(
         cwd=folder,
         env={**clean_environment(), **KEYS, **settings},
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         yield Process(process)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        # With the workers that it started.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
 
 
 @asynccontextmanager

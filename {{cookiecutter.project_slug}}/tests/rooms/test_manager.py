@@ -37,6 +37,7 @@ class Socket:
 
     def __init__(self) -> None:
         self.closed: int | None = None
+        self.ended = asyncio.Event()
         self.frames: list[str] = []
 
     async def send(self, text: str) -> None:
@@ -44,6 +45,7 @@ class Socket:
 
     async def close(self, code: int, _: str) -> None:
         self.closed = code
+        self.ended.set()
 
 
 async def test_a_room_that_closes_while_somebody_comes_in_closes_to_them_too(
@@ -58,8 +60,7 @@ async def test_a_room_that_closes_while_somebody_comes_in_closes_to_them_too(
     go_on.set()
     connection = await joining
     async with asyncio.timeout(5):
-        while socket.closed is None:
-            await asyncio.sleep(0.01)
+        await socket.ended.wait()
     assert socket.closed == Close.ROOM_CLOSED.row.code
     await manager.disconnect(connection)
     assert await members(manager) == []

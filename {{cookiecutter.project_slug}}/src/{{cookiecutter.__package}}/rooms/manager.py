@@ -96,6 +96,14 @@ class ConnectionManager(RoomRegistry):
             return False
         return not self.draining
 
+    async def check(self) -> None:
+        """Find what no other process told of: missed messages, closed rooms, dead members.
+
+        Raises:
+            UnavailableError: the engine can't be reached.
+        """
+        await self._feeds.check()
+
     async def close_room(self, name: str) -> None:
         """Delete a room and close its members' connections.
 

@@ -1,15 +1,14 @@
 """The way to Redis."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa: A004
 
 from ..errors import UnavailableError
 
@@ -19,14 +18,12 @@ logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 2.0
 _CONNECTIONS = 32
 
-Script = Callable[[Sequence[str], Sequence[str | int]], Awaitable[Any]]
+Script = Callable[..., Awaitable[Any]]
+T = TypeVar("T")
 
 
 def connect(url: str) -> Redis:
-    """Make a client; it connects when it is first used.
-
-    It tries nothing twice: what was cut off may have been done.
-    """
+    """Make a client; it connects when it is first used. It tries nothing twice: see `reach`."""
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=_CONNECTIONS,
@@ -49,15 +46,20 @@ def bell_channel(prefix: str, room: str) -> str:
     return f"{prefix}:bell:{room}"
 
 
-@asynccontextmanager
-async def reaching() -> AsyncIterator[None]:
-    """Turn redis-py's errors into the core's.
+async def reach(ask: Callable[[], Awaitable[T]], *, repeat: bool = True) -> T:
+    """Ask Redis; if the connection breaks a second time, unless that could do harm.
 
     Raises:
         UnavailableError: Redis can't be reached, or does not do what it is asked.
     """
     try:
-        yield
+        try:
+            return await ask()
+        except ConnectionError:
+            # An idle connection may have died long ago.
+            if not repeat:
+                raise
+            return await ask()
     except ResponseError as error:
         logger.error("Redis refuses: %s", error)
         raise UnavailableError from error
@@ -69,8 +71,9 @@ def script(redis: Redis, name: str) -> Script:
     """Load the script of a file beside this one."""
     run = redis.register_script((files(__package__) / f"{name}.lua").read_text())
 
-    @reaching()
-    async def call(keys: Sequence[str], args: Sequence[str | int]) -> object:
-        return await run(keys=keys, args=args)
+    async def call(
+        keys: Sequence[str], args: Sequence[str | int], *, repeat: bool = True
+    ) -> object:
+        return await reach(lambda: run(keys=keys, args=args), repeat=repeat)
 
     return call

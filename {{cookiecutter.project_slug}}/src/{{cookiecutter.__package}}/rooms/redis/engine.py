@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from ..engine import Engine
-from .connect import reaching
+from .connect import reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,7 @@ class RedisEngine(Engine):
 
     async def ping(self) -> None:
         """Make sure that Redis can be reached."""
-        async with reaching():
-            await self.redis.ping()
+        await reach(self.redis.ping)
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -9,7 +9,7 @@ from ..errors import LogLostError
 from ..events import Entry
 from ..memory import FEWEST_REMEMBERED
 from ..positions import Position
-from .connect import bell_channel, reaching, room_key, script
+from .connect import bell_channel, reach, room_key, script
 
 # How long a room's messages are kept in which nobody is, and nobody speaks.
 _IDLE_SECONDS = 7 * 24 * 3600
@@ -33,9 +33,8 @@ class RedisLog:
         """Give a message its position, unless one with the same `once` has its own."""
         limits = (self._history, max(self._history, FEWEST_REMEMBERED), _IDLE_SECONDS)
         bell = (bell_channel(self._prefix, room), json.dumps(text)) if self.rings else ("", "")
-        found = await self._append(
-            self._keys(room), (text, once or "", *limits, *(known or ("", "")), *bell)
-        )
+        args = (text, once or "", *limits, *(known or ("", "")), *bell)
+        found = await self._append(self._keys(room), args, repeat=once is not None)
         if not found:
             raise LogLostError
         epoch, offset, again = found
@@ -53,8 +52,7 @@ class RedisLog:
 
     async def delete(self, room: str) -> None:
         """Forget all that was said in a room."""
-        async with reaching():
-            await self._redis.delete(*self._keys(room))
+        await reach(lambda: self._redis.delete(*self._keys(room)))
 
     def _keys(self, room: str) -> list[str]:
         return [room_key(self._prefix, room, name) for name in ("head", "messages", "said")]

@@ -1,13 +1,14 @@
 """Who is in each room, in Redis. Each process has a lease, and its members go when that ends."""
 
 import secrets
+from typing import Any
 
 from redis.asyncio import Redis
 
 from ..closes import Close, ClosedError
 from ..engine import Attendance, Roll
 from ..events import Came, Went
-from .connect import reaching, room_key, script
+from .connect import reach, room_key, script
 
 LEASE_SECONDS = 15.0
 _FULL = -1
@@ -50,10 +51,15 @@ class RedisPresence:
     async def members(self, room: str) -> Attendance:
         """Name the members."""
         _, _, counts, version, _ = self._keys(room)
-        async with reaching(), self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.get(version)
-            pipeline.hkeys(counts)
-            newest, members = await pipeline.execute()
+
+        async def ask() -> list[Any]:
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.get(version)
+                pipeline.hkeys(counts)
+                found: list[Any] = await pipeline.execute()
+                return found
+
+        newest, members = await reach(ask)
         return Attendance(int(newest or 0), members)
 
     async def call_roll(self, room: str) -> Roll:

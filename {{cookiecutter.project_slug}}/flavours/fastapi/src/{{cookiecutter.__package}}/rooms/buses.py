@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from .errors import UnavailableError
 from .events import EVERYWHERE, Event, events
-from .redis.connect import bell_channel, reaching
+from .redis.connect import bell_channel, reach
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +69,13 @@ class RedisBus:
         self._rooms[channel] = room
         confirmed = self._confirmations[channel] = asyncio.get_running_loop().create_future()
         try:
-            async with reaching(), asyncio.timeout(_CONFIRM_SECONDS):
+            async with asyncio.timeout(_CONFIRM_SECONDS):
                 if self._pubsub:
                     await self._pubsub.subscribe(channel)
                 await confirmed
-        except UnavailableError:
+        except (RedisError, OSError) as error:
             self._rooms.pop(channel, None)
-            raise
+            raise UnavailableError from error
         finally:
             self._confirmations.pop(channel, None)
 
@@ -83,14 +83,13 @@ class RedisBus:
         """Hear no more of it."""
         channel = bell_channel(self._prefix, room)
         self._rooms.pop(channel, None)
-        if self._pubsub:
-            async with reaching():
-                await self._pubsub.unsubscribe(channel)
+        if pubsub := self._pubsub:
+            await reach(lambda: pubsub.unsubscribe(channel))
 
     async def send(self, room: str, event: Event) -> None:
         """Tell every process that hears of a room, this one too."""
-        async with reaching():
-            await self._redis.publish(bell_channel(self._prefix, room), event.model_dump_json())
+        channel = bell_channel(self._prefix, room)
+        await reach(lambda: self._redis.publish(channel, event.model_dump_json()))
 
     async def close(self) -> None:
         """Hear nothing more."""

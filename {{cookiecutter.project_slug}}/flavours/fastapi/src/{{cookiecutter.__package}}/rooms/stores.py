@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from .engine import Room
 from .errors import NameTakenError
-from .redis.connect import reaching, room_key
+from .redis.connect import reach, room_key
 
 
 class Hasher(Protocol):
@@ -70,8 +70,8 @@ class RedisRoomStore:
         """Keep a new room; see `RoomStore`."""
         hashed = await asyncio.to_thread(self._hasher.hash, password) if password else ""
         kept = json.dumps({**asdict(room), "hash": hashed})
-        async with reaching():
-            made = await self._redis.set(self._key(room.name), kept, nx=True)
+        key = self._key(room.name)
+        made = await reach(lambda: self._redis.set(key, kept, nx=True), repeat=False)
         if not made:
             raise NameTakenError(room.name)
 
@@ -87,14 +87,13 @@ class RedisRoomStore:
         """Tell which of these rooms there are."""
         if not names:
             return set()
-        async with reaching():
-            found = await self._redis.mget([self._key(name) for name in names])
+        keys = [self._key(name) for name in names]
+        found = await reach(lambda: self._redis.mget(keys))
         return {name for name, kept in zip(names, found, strict=True) if kept}
 
     async def delete(self, name: str) -> bool:
         """Forget a room; False if there was none."""
-        async with reaching():
-            return bool(await self._redis.delete(self._key(name)))
+        return bool(await reach(lambda: self._redis.delete(self._key(name))))
 
     async def check_password(self, name: str, password: str) -> bool:
         """Whether this is the room's password."""
@@ -104,8 +103,7 @@ class RedisRoomStore:
         return await asyncio.to_thread(self._hasher.verify, password, kept["hash"])
 
     async def _kept(self, name: str) -> dict[str, Any] | None:
-        async with reaching():
-            text = await self._redis.get(self._key(name))
+        text = await reach(lambda: self._redis.get(self._key(name)))
         return json.loads(text) if text else None
 
     def _key(self, name: str) -> str:

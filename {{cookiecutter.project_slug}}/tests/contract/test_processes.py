@@ -1,0 +1,260 @@
+"""Several processes on one Redis serve the same rooms."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from ..redis_server import RedisServer
+from .conftest import Start
+from .limits import PROCESS_LIMIT_SECONDS, within
+from .service import KEY, Endpoint, Service
+from .test_process import Process, serving
+
+Pair = tuple[Service, Service]
+
+
+@pytest.fixture
+async def pair(
+    start: Start, make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
+) -> AsyncIterator[Pair]:
+    """Two services that share nothing but Redis (and Django's database)."""
+    managers = [make_manager(redis_url=redis_server.url) for _ in range(2)]
+    async with start(managers[0]) as one, start(managers[1]) as other:
+        yield one, other
+
+
+async def test_members_hear_each_other_whatever_process_they_are_at(pair: Pair) -> None:
+    async with pair[0].join("ann") as ann:
+        async with pair[1].connect(token=pair[0].token("bea")) as bea:
+            await bea.expect("welcome", members=["ann", "bea"])
+            await ann.expect("joined", user="bea")
+            await ann.say("hello", id="m1")
+            await bea.say("hello yourself")
+            heard = [await ann.expect("message") for _ in range(2)]
+            assert [await bea.expect("message") for _ in range(2)] == heard
+        await ann.expect("left", user="bea")
+
+
+async def test_two_connections_of_a_user_at_two_processes_are_one_member(pair: Pair) -> None:
+    async with pair[0].join("ann") as ann:
+        async with pair[0].join("bea"):
+            await ann.expect("joined", user="bea")
+            async with pair[1].join("bea"):
+                await ann.expect_nothing()
+            await ann.expect_nothing()
+        await ann.expect("left", user="bea")
+
+
+async def test_a_room_is_full_for_all_processes(pair: Pair) -> None:
+    await pair[0].manager.create_room("closet", capacity=1)
+    async with pair[0].join("ann", "closet"), pair[1].connect("closet") as guest:
+        await guest.expect_close(Close.ROOM_FULL)
+
+
+async def test_a_room_is_closed_in_all_processes(pair: Pair) -> None:
+    answer = await pair[0].call("POST", "/rooms", headers=KEY, json={"name": "attic"})
+    assert answer.status_code == 201
+    async with pair[0].join("ann", "attic") as ann, pair[1].join("bea", "attic") as bea:
+        await ann.expect("joined", user="bea")
+        answer = await pair[1].call("DELETE", "/rooms/attic", headers=KEY)
+        assert answer.status_code == 204
+        await ann.expect_close(Close.ROOM_CLOSED)
+        await bea.expect_close(Close.ROOM_CLOSED)
+
+
+async def test_a_user_is_removed_from_all_processes(pair: Pair) -> None:
+    async with pair[0].join("ann") as one, pair[1].join("ann") as other:
+        answer = await pair[1].call("DELETE", "/rooms/lobby/members/ann", headers=KEY)
+        assert answer.status_code == 204
+        await one.expect_close(Close.REMOVED)
+        await other.expect_close(Close.REMOVED)
+
+
+async def test_a_message_by_http_reaches_all_processes(pair: Pair) -> None:
+    async with pair[0].join("ann") as ann:
+        answer = await pair[1].call(
+            "POST", "/rooms/lobby/messages", headers=KEY, json={"body": "hello"}
+        )
+        await ann.expect("message", body="hello", position=answer.json()["position"])
+
+
+async def test_one_comes_back_to_another_process(pair: Pair) -> None:
+    async with pair[0].join("ann") as ann:
+        await ann.say("seen", id="m1")
+        seen = (await ann.expect_message("seen"))["position"]
+    await pair[0].manager.publish("lobby", "missed", "bea")
+    token = pair[0].token("ann")
+    async with pair[1].connect(path=f"/ws/lobby?after={seen}", token=token) as ann:
+        await ann.expect("welcome", recovered=True)
+        await ann.expect_message("missed", "bea")
+        await ann.say("seen", id="m1")
+        await ann.expect_nothing()
+
+
+async def test_all_see_one_order_though_many_speak_at_once(pair: Pair) -> None:
+    async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
+        await ann.expect("joined", user="bea")
+
+        async def speak(service: Service, name: str) -> None:
+            for number in range(100):
+                await service.manager.publish("lobby", [name, number], name)
+
+        await asyncio.gather(*(speak(service, name) for service in pair for name in "cde"))
+        heard = [(await ann.expect("message"))["position"] for _ in range(600)]
+        assert heard == sorted(set(heard))
+        assert [(await bea.expect("message"))["position"] for _ in range(600)] == heard
+
+
+async def test_what_no_bell_told_of_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every bell is lost for one process; the publisher's own and the check find out."""
+    async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
+        await ann.expect("joined", user="bea")
+        for service in pair:
+            monkeypatch.setattr(service.manager.engine.bus, "_take", lambda *_: None)
+        await ann.say("hello")
+        await ann.expect_message("hello", "ann")
+        await pair[1].manager.check()
+        await bea.expect_message("hello", "ann")
+        await pair[0].manager.engine.presence.remove("lobby", "bea")
+        await pair[1].manager.check()
+        await bea.expect_close(Close.REMOVED)
+        await pair[0].manager.check()
+        await ann.expect("left", user="bea")
+        await pair[1].manager.close_room("lobby")
+        await pair[0].manager.check()
+        await ann.expect_close(Close.ROOM_CLOSED)
+
+
+async def test_a_gap_is_repaired_with_the_next_bell(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pair[0].join("ann") as ann:
+        with monkeypatch.context() as patched:
+            patched.setattr(pair[0].manager.engine.bus, "_take", lambda *_: None)
+            for number in range(3):
+                await pair[1].manager.publish("lobby", number, "bea")
+            await pair[0].manager.engine.ping()
+        await pair[1].manager.publish("lobby", 3, "bea")
+        for number in range(4):
+            await ann.expect_message(number, "bea")
+
+
+async def test_redis_away_is_told_and_what_was_said_then_arrives(
+    pair: Pair, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
+        await ann.expect("joined", user="bea")
+        redis_server.kill()
+        await ann.say("lost", id="m1")
+        await ann.expect_error("unavailable", id="m1")
+        await ann.send(type="ping")
+        await ann.expect("pong")
+        assert (await pair[0].call("GET", "/readyz")).status_code == 503
+        assert (await pair[0].call("GET", "/healthz")).status_code == 200
+        answer = await pair[0].call("POST", "/rooms", headers=KEY, json={"name": "attic"})
+        assert answer.status_code in {201, 503}
+        answer = await pair[0].call(
+            "POST", "/rooms/lobby/messages", headers=KEY, json={"body": "hello"}
+        )
+        assert answer.status_code == 503
+        async with pair[0].connect() as guest:
+            await guest.expect_close(Close.INTERNAL_ERROR)
+        redis_server.start()
+        assert (await pair[0].call("GET", "/readyz")).status_code == 200
+        await ann.say("found", id="m1")
+        await ann.expect_message("found", "ann")
+        for service in pair:
+            await service.manager.check()
+        await bea.expect_message("found", "ann")
+    caplog.clear()
+
+
+async def test_rooms_that_lost_messages_say_so(
+    pair: Pair, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Redis comes back without its data: who was there returns, and is told."""
+    async with pair[0].join("ann") as ann:
+        await ann.say("lost")
+        seen = (await ann.expect_message("lost"))["position"]
+        redis_server.flush()
+        await pair[0].manager.ensure_rooms()
+        await pair[0].manager.check()
+        await ann.expect_close(Close.SERVICE_RESTART)
+    async with pair[1].connect(path=f"/ws/lobby?after={seen}") as guest:
+        welcome = await guest.expect("welcome", recovered=False)
+        assert welcome["position"] > seen
+    caplog.clear()
+
+
+async def test_a_process_that_was_taken_for_dead_brings_its_members_back(
+    pair: Pair, redis_server: RedisServer
+) -> None:
+    async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
+        await ann.expect("joined", user="bea")
+        async with Redis.from_url(redis_server.url) as redis:
+            for kind in ("leases", "connections", "counts"):
+                await redis.delete(*await redis.keys(f"*:{kind}"))
+        await pair[0].manager.check()
+        assert (await pair[0].manager.engine.presence.members("lobby")).members == ["ann"]
+        await pair[1].manager.check()
+        members = (await pair[0].manager.engine.presence.members("lobby")).members
+        assert sorted(members) == ["ann", "bea"]
+        await ann.expect_nothing()
+        await bea.expect_nothing()
+
+
+async def test_real_processes_share_rooms_and_one_may_be_killed(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    async with AsyncExitStack() as stack:
+
+        async def run() -> tuple[Process, Endpoint]:
+            serve = serving(tmp_path, REDIS_URL=redis_server.url)
+            return await stack.enter_async_context(serve)
+
+        one, first = await run()
+        _, second = await run()
+        ann = await stack.enter_async_context(first.join("ann"))
+        bea = await stack.enter_async_context(second.join("bea"))
+        await ann.expect("joined", user="bea")
+        await ann.say("hello")
+        seen = (await ann.expect_message("hello"))["position"]
+        await bea.expect_message("hello", "ann")
+        one.process.kill()
+        await within("the killed process to end", one.process.wait())
+        ann.vanished = True
+        await bea.say("missed")
+        await bea.expect_message("missed", "bea")
+        back = second.connect(path=f"/ws/lobby?after={seen}", token=second.token("ann"))
+        ann = await stack.enter_async_context(back)
+        await ann.expect("welcome", recovered=True)
+        await ann.expect_message("missed", "bea")
+
+
+async def test_all_workers_of_one_command_are_drained(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    settings = {"WORKERS": "2", "REDIS_URL": redis_server.url, "SECRET_KEY": ""}
+    async with AsyncExitStack() as stack:
+        process, service = await stack.enter_async_context(serving(tmp_path, **settings))
+        await process.read_until("(?s)(startup complete.*){2}")
+        answer = await service.call("POST", "/rooms/lobby/tokens", json={"user": "ann"})
+        token = answer.json()["token"]
+        clients = []
+        for _ in range(8):
+            client = await stack.enter_async_context(service.connect(token=token))
+            await client.expect("welcome", user="ann")
+            clients.append(client)
+        process.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            await client.expect_close(Close.SERVICE_RESTART)
+        await within("the processes to end", process.ended(), PROCESS_LIMIT_SECONDS)
+        assert "Traceback" not in process.printed
