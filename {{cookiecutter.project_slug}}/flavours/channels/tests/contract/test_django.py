@@ -1,23 +1,34 @@
 """What Django adds to the contract: users by session, and rooms changed in the admin."""
 
+import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
+from channels.layers import channel_layers
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
+from {{cookiecutter.__package}}.realtime.bus import group_of, say
 from {{cookiecutter.__package}}.realtime.models import Room
-from {{cookiecutter.__package}}.realtime.services import get_manager
+from {{cookiecutter.__package}}.realtime.services import get_manager, with_manager
 from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
+from ..configs import clean_environment
+from ..conftest import make_layer
+from ..redis_server import RedisServer
 from .conftest import Start
+from .limits import PROCESS_LIMIT_SECONDS, within
 from .service import Service
-from .test_process import serving
+from .test_process import KEYS, serving
 
-RUNSERVER = (sys.executable, str(Path("manage.py").absolute()), "runserver", "127.0.0.1:0")
+MANAGE = (sys.executable, str(Path("manage.py").absolute()))
+RUNSERVER = (*MANAGE, "runserver", "127.0.0.1:0")
 
 
 @pytest.fixture
@@ -118,3 +129,104 @@ async def test_runserver_serves_sockets_too(tmp_path: Path) -> None:
             await ann.expect_close(Close.SERVICE_RESTART)
         await process.ended()
     assert "Traceback" not in process.printed
+
+
+async def test_a_logout_closes_the_sockets_of_that_session(own_service: Service) -> None:
+    user = await database_sync_to_async(User.objects.create_user)("ann")
+    desk, phone = Browser(), Browser()
+    for browser in (desk, phone):
+        await database_sync_to_async(browser.force_login)(user)
+    async with (
+        own_service.connect(additional_headers=cookie(desk)) as one,
+        own_service.connect(additional_headers=cookie(phone)) as other,
+    ):
+        for client in (one, other):
+            await client.expect("welcome", user="ann")
+        await database_sync_to_async(desk.logout)()
+        await one.expect_close(Close.REMOVED)
+        await other.say("still here")
+        await other.expect_message("still here", "ann")
+
+
+async def test_other_django_code_speaks_by_the_channel_layer(own_service: Service) -> None:
+    layer = channel_layers["default"]
+    async with own_service.join("ann") as ann:
+        await layer.group_send(group_of("lobby"), say("lobby", {"n": 1}, "cron"))
+        await ann.expect_message({"n": 1}, "cron")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"body": {1}}, {"from": ""}, {"room": "nowhere"}, {"room": None}, {"id": None, "from": None}],
+)
+async def test_what_may_not_be_said_is_logged(
+    own_service: Service, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    layer = channel_layers["default"]
+    async with own_service.join("ann") as ann:
+        await layer.group_send(group_of("lobby"), {**say("lobby", "hello"), **wrong})
+        await layer.group_send(group_of("lobby"), say("lobby", "next"))
+        await ann.expect_message("next")
+    assert "is not said" in caplog.text
+    caplog.clear()
+
+
+async def test_what_every_process_is_sent_is_said_once(
+    start: Start, make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
+) -> None:
+    managers = [make_manager(redis_url=redis_server.url) for _ in range(2)]
+    layer = make_layer(managers[0].config)
+    async with (
+        start(managers[0]) as one,
+        start(managers[1]) as other,
+        one.join("ann") as ann,
+        other.join("bea") as bea,
+    ):
+        await ann.expect("joined", user="bea")
+        await layer.group_send(group_of("lobby"), say("lobby", "hello"))
+        for client in (ann, bea):
+            await client.expect_message("hello")
+            await client.expect_nothing()
+    await layer.flush()
+
+
+async def test_synchronous_code_publishes(own_service: Service) -> None:
+    def view() -> str:
+        return with_manager(lambda manager: manager.publish("lobby", "hello", "a view"))
+
+    async with own_service.join("ann") as ann:
+        position = await sync_to_async(view)()
+        await ann.expect("message", position=position, body="hello")
+        thread = asyncio.to_thread(view)
+        assert await thread > position
+        await ann.expect_message("hello", "a view")
+
+
+async def test_a_command_in_another_process_announces(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    async with serving(tmp_path, REDIS_URL=redis_server.url) as (_, service):
+        async with service.join("ann") as ann:
+            code, printed = await announce(tmp_path, redis_server.url, "lobby", "dinner is ready")
+            assert code == 0, printed
+            await ann.expect("message", body="dinner is ready", position=printed.strip())
+        code, printed = await announce(tmp_path, redis_server.url, "nowhere", "hello")
+        assert code != 0
+        assert "nowhere" in printed
+    code, printed = await announce(tmp_path, "", "lobby", "hello")
+    assert code != 0
+    assert "REDIS_URL is not set" in printed
+
+
+async def announce(folder: Path, redis_url: str, room: str, text: str) -> tuple[int, str]:
+    """Run the command to its end; its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(*MANAGE, "announce", room, text),
+        cwd=folder,
+        env={**clean_environment(), **KEYS, "REDIS_URL": redis_url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed, _ = await within("the command to end", process.communicate(), PROCESS_LIMIT_SECONDS)
+    assert process.returncode is not None
+    return process.returncode, printed.decode()

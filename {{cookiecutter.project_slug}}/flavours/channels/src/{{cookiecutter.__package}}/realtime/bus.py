@@ -12,6 +12,8 @@ from pydantic import JsonValue, ValidationError
 
 from ..rooms.errors import RoomsError, UnavailableError
 from ..rooms.events import EVERYWHERE, Event, events
+from ..rooms.frames import MessageId
+from ..rooms.names import RoomName
 from ..rooms.requests import SERVICE_USER, NewMessage
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,11 @@ def say(room: str, body: JsonValue, sender: str = SERVICE_USER) -> dict[str, Any
     Each process gets it, so it has an `id`: by that the room's members get it once.
     """
     return {"type": _SAY, "room": room, "body": body, "from": sender, "id": uuid4().hex}
+
+
+class _Asked(NewMessage):
+    room: RoomName
+    id: MessageId
 
 
 class LayerBus:
@@ -115,10 +122,10 @@ class LayerBus:
 
     async def _say(self, message: dict[str, Any]) -> None:
         try:
-            asked = NewMessage.model_validate(message)
-            await self.publish(message["room"], asked.body, asked.sender, message["id"])
-        except (KeyError, ValidationError, RoomsError) as error:
-            logger.warning("What was sent to %s is not said: %s", message.get("room"), error)
+            asked = _Asked.model_validate(message)
+            await self.publish(asked.room, asked.body, asked.sender, asked.id)
+        except (ValidationError, RoomsError) as error:
+            logger.warning("What was sent to the group is not said: %s", error)
 
 
 @asynccontextmanager
