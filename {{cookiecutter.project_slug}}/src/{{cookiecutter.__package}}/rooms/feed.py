@@ -48,6 +48,11 @@ class Feed:
         self._held: dict[Connection, Held] = {}
         self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
 
+    def begin(self, cursor: Position) -> None:
+        """Start after a position."""
+        self.cursor = cursor
+        self._wake()
+
     def hold(self, connection: Connection) -> None:
         """Keep live messages back from a connection, up to `held_bytes`."""
         self._held[connection] = Held(self._held_bytes)

@@ -175,7 +175,7 @@ class Feeds:
         try:
             await self._bus.subscribe(feed.room.name)
             page = await self._log.read(feed.room.name, None, 0)
-            feed.cursor = page.newest
+            feed.begin(page.newest)
         except UnavailableError:
             self._lose(feed)
         except Exception:

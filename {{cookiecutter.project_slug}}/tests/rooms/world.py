@@ -1,0 +1,224 @@
+"""Two processes on one log, in which nothing goes on before a test lets it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any
+
+from {{cookiecutter.__package}}.rooms.clock import SystemClock
+from {{cookiecutter.__package}}.rooms.connection import Connection
+from {{cookiecutter.__package}}.rooms.engine import Appended, Engine, Page, Room
+from {{cookiecutter.__package}}.rooms.events import Event
+from {{cookiecutter.__package}}.rooms.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.memory import MemoryLog, MemoryPresence
+from {{cookiecutter.__package}}.rooms.positions import Position
+
+from ..configs import make_config
+
+ROOM = "attic"
+HISTORY = 4
+OUTBOX_BYTES = 400
+
+
+class OneRoom:
+    """A store that has one room, for ever."""
+
+    async def create(self, room: Room, password: str | None) -> None:
+        raise NotImplementedError
+
+    async def get(self, name: str) -> Room | None:
+        return Room(name)
+
+    async def existing(self, names: Collection[str]) -> set[str]:
+        return set(names)
+
+    async def delete(self, name: str) -> bool:
+        raise NotImplementedError
+
+    async def check_password(self, name: str, password: str) -> bool:
+        raise NotImplementedError
+
+
+class SlowLog:
+    """A log of which requests and answers take as long as the test wants."""
+
+    rings = False
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def append(
+        self, room: str, text: str, once: str | None = None, known: Position | None = None
+    ) -> Appended:
+        await self._world.travel()
+        appended = await self._world.log.append(room, text, once, known)
+        if not appended.again:
+            self._world.said.append((str(appended.position), text))
+        await self._world.travel()
+        return appended
+
+    async def read(self, room: str, after: Position | None, limit: int) -> Page:
+        await self._world.travel()
+        page = await self._world.log.read(room, after, limit)
+        await self._world.travel()
+        return page
+
+    async def begin_anew(self, room: str, known: Position) -> None:
+        await self._world.log.begin_anew(room, known)
+
+    async def delete(self, room: str) -> None:
+        raise NotImplementedError
+
+
+class SlowBus:
+    """A bus whose events arrive when and if the test wants."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
+        self._world.listeners.append(take)
+
+    async def subscribe(self, room: str) -> None:
+        pass
+
+    async def unsubscribe(self, room: str) -> None:
+        pass
+
+    async def send(self, room: str, event: Event) -> None:
+        self._world.bells += [(take, event) for take in self._world.listeners]
+
+    async def close(self) -> None:
+        pass
+
+
+class Client:
+    """What a client was sent."""
+
+    def __init__(self, process: ConnectionManager, user: str, after: str | None) -> None:
+        self.process = process
+        self.user = user
+        self.after = after
+        self.frames: list[dict[str, Any]] = []
+        self.closed: int | None = None
+        self.connection: Connection | None = None
+        self.gone = False
+
+    async def send(self, text: str) -> None:
+        self.frames.append(json.loads(text))
+
+    async def close(self, code: int, _: str) -> None:
+        self.closed = code
+
+    async def come(self) -> None:
+        token = self.process.tokens.issue(self.user, ROOM, 3600)
+        handshake = Handshake(token=token, after=self.after)
+        self.connection = await self.process.connect(ROOM, self.send, self.close, handshake)
+
+    async def leave(self) -> None:
+        assert self.connection
+        await self.process.disconnect(self.connection)
+
+    @property
+    def welcome(self) -> dict[str, Any] | None:
+        first = self.frames[0] if self.frames else None
+        return first if first and first["type"] == "welcome" else None
+
+    @property
+    def heard(self) -> list[tuple[str, str]]:
+        """Position and body of each message."""
+        said = [frame for frame in self.frames if frame["type"] == "message"]
+        return [(frame["position"], frame["body"]) for frame in said]
+
+    @property
+    def members(self) -> set[str]:
+        """Who is here, as far as it was told."""
+        here: set[str] = set()
+        for frame in self.frames:
+            match frame["type"]:
+                case "welcome":
+                    here = set(frame["members"])
+                case "joined":
+                    assert frame["user"] not in here, "somebody came twice"
+                    here.add(frame["user"])
+                case "left":
+                    assert frame["user"] in here, "somebody left who was not here"
+                    here.remove(frame["user"])
+        return here
+
+
+async def _others() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+class World:
+    """Two processes, their shared log, and all that is on its way."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.log = MemoryLog(HISTORY)
+        self.said: list[tuple[str, str]] = []
+        self.listeners: list[Callable[[str, Event], None]] = []
+        self.bells: list[tuple[Callable[[str, Event], None], Event]] = []
+        self.travelling: list[asyncio.Future[None]] = []
+        self.tasks: list[asyncio.Task[Any]] = []
+        presence = MemoryPresence()
+        config = make_config(outbox_bytes=OUTBOX_BYTES, messages_per_second=0)
+        self.processes = [
+            ConnectionManager(
+                config,
+                OneRoom(),
+                Engine(SlowLog(self), presence, SlowBus(self)),
+                clock=SystemClock(),
+            )
+            for _ in range(2)
+        ]
+
+    async def travel(self) -> None:
+        """Wait until the test lets this request, or this answer, arrive."""
+        future = self.loop.create_future()
+        self.travelling.append(future)
+        await future
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Begin something, up to where it waits."""
+        self.tasks.append(self.loop.create_task(work))
+        self.run()
+
+    def run(self) -> None:
+        """Let everything happen that waits for nothing."""
+        self.loop.run_until_complete(_others())
+
+    def arrive(self, index: int) -> None:
+        """Let one request or answer arrive."""
+        self.travelling.pop(index % len(self.travelling)).set_result(None)
+        self.run()
+
+    def settle(self) -> None:
+        """Let all arrive that is on its way on the log, and ring no more bells; then check."""
+        self.flow()
+        # What a check finds may end connections, which is for the next to find.
+        for process in self.processes * 3:
+            self.start(process.check())
+            self.flow()
+            self.bells.clear()
+        for task in self.tasks:
+            assert task.done(), f"waits for ever: {task}"
+            task.result()
+
+    def close(self) -> None:
+        """End whatever is left."""
+        try:
+            while tasks := asyncio.all_tasks(self.loop):
+                for task in tasks:
+                    task.cancel()
+                self.run()
+        finally:
+            self.loop.close()
+
+    def flow(self) -> None:
+        """Let all arrive that travels."""
+        while self.travelling:
+            self.arrive(0)
