@@ -32,8 +32,8 @@ class Mutant:
         path.write_text(text)
 
 
-ACCEPT = "await websocket.accept(subprotocol)\n"
-ACCEPT_IN_CONSUMER = "await self.accept(subprotocol)\n"
+ACCEPT = "await websocket.accept(handshake.subprotocol)\n"
+ACCEPT_IN_CONSUMER = "await self.accept(handshake.subprotocol)\n"
 
 MUTANTS = [
     Mutant(
@@ -140,7 +140,7 @@ MUTANTS = [
         "messages that wait are dropped",
         "rooms/outbox.py",
         {"        if last_words:\n": "        self._waiting.clear()\n        if last_words:\n"},
-        "contract/test_closing.py",
+        "rooms/test_outbox.py",
     ),
     Mutant(
         "a send after the close",
@@ -169,7 +169,12 @@ MUTANTS = [
     Mutant(
         "1011 not sent",
         "rooms/manager.py",
-        {"            self.end(connection, Close.INTERNAL_ERROR)\n": ""},
+        {
+            '            logger.exception("Connection %s failed", connection.id)\n'
+            "            self.end(connection, Close.INTERNAL_ERROR)\n": (
+                '            logger.exception("Connection %s failed", connection.id)\n'
+            )
+        },
         "contract/test_endings.py",
     ),
     Mutant(
@@ -209,7 +214,7 @@ MUTANTS = [
     Mutant(
         "the capacity ignored",
         "rooms/memory.py",
-        {"if first and len(members) >= capacity:": "if False:"},
+        {"len(members.counts) >= capacity:": "False:"},
         "contract/test_endings.py",
     ),
     Mutant(
@@ -238,10 +243,10 @@ MUTANTS = [
     ),
     Mutant(
         "one slow reader stalls the room",
-        "rooms/manager.py",
+        "rooms/feeds.py",
         {
-            "            self._tell(room, said)\n": "            self._tell(room, said)\n"
-            "            for one in self._roster.members(room):\n"
+            "await self._hear(feed, position)\n": "await self._hear(feed, position)\n"
+            "            for one in list(feed.connections):\n"
             "                await one.written()\n"
         },
         "contract/test_closing.py",
@@ -309,5 +314,129 @@ MUTANTS = [
         "rooms/manager.py",
         {"        if self.draining:\n": "        if False:\n"},
         "contract/test_http.py",
+    ),
+    Mutant(
+        "the gap not repaired",
+        "rooms/feeds.py",
+        {
+            "not feed.take(event)):\n                    self._repair(feed)": (
+                "not feed.take(event)):\n                    pass"
+            )
+        },
+        "contract/test_lost_bells.py",
+    ),
+    Mutant(
+        "what no bell told of is never found",
+        "rooms/feeds.py",
+        {
+            "        await self._catch_up(feed)\n        await self._call_roll": (
+                "        await self._call_roll"
+            )
+        },
+        "contract/test_lost_bells.py",
+    ),
+    Mutant(
+        "held-back live messages released too early",
+        "rooms/feed.py",
+        {
+            "        for held in self._held.values():\n            held.put(position, frame)\n": (
+                "        for one in self._held:\n            one.send(frame)\n"
+            )
+        },
+        "rooms/test_interleavings.py",
+    ),
+    Mutant(
+        "what was held back is told twice",
+        "rooms/feed.py",
+        {"held.messages if position > seen": "held.messages"},
+        "rooms/test_interleavings.py",
+    ),
+    Mutant(
+        "the epoch not compared",
+        "rooms/engine.py",
+        {"if after.epoch != self.newest.epoch:": "if False:"},
+        "rooms/test_log.py",
+    ),
+    Mutant(
+        "recovery in part",
+        "rooms/engine.py",
+        {"return self.entries[0].offset == after.offset + 1": "return True"},
+        "rooms/test_log.py",
+    ),
+    Mutant(
+        "recovered always true",
+        "rooms/manager.py",
+        {"else position is not None and page.follows(position)": "else True"},
+        "contract/test_coming_back.py",
+    ),
+    Mutant(
+        "presence never expires",
+        "rooms/redis/call_roll.lua",
+        {"'-inf', ms)) do": "'-inf', '-inf')) do"},
+        "rooms/test_redis.py",
+    ),
+    Mutant(
+        "a process that was taken for dead stays away",
+        "rooms/feeds.py",
+        {"        if roll.lost:\n": "        if False:\n"},
+        "contract/test_processes.py",
+    ),
+    Mutant(
+        "idempotence dropped in memory",
+        "rooms/memory.py",
+        {"if once is not None and once in log.said:": "if False:"},
+        "contract/test_coming_back.py",
+    ),
+    Mutant(
+        "idempotence dropped in Redis",
+        "rooms/redis/append.lua",
+        {"if before then": "if false then"},
+        "contract/test_processes.py",
+    ),
+    Mutant(
+        "Redis away, and the sender is told nothing",
+        "rooms/manager.py",
+        {
+            '            self._refuse(connection, "unavailable", f"{error}", frame.id)': (
+                "            str(error)"
+            )
+        },
+        "contract/test_processes.py",
+    ),
+    Mutant(
+        "ready without Redis",
+        "rooms/manager.py",
+        {"            await self.engine.ping()\n": "            pass\n"},
+        "contract/test_processes.py",
+    ),
+    Mutant(
+        "a log that lost messages goes on as if it had them",
+        "rooms/redis/append.lua",
+        {"if ARGV[6] ~= '' and (": "if false and ("},
+        "rooms/test_log.py",
+    ),
+    Mutant(
+        "workers are not drained",
+        "server.py",
+        {"self._server = Server(self.config)": "self._server = uvicorn.Server(self.config)"},
+        "contract/test_processes.py",
+    ),
+    Mutant(
+        "each process says what all were sent",
+        "realtime/bus.py",
+        {"asked.sender, asked.id)": "asked.sender, None)"},
+        "contract/test_django.py",
+        ("channels",),
+    ),
+    Mutant(
+        "a logout closes nothing",
+        "realtime/signals.py",
+        {
+            "    if session := session_name(request.session):\n": (
+                "    if session := session_name(None):\n"
+            )
+        },
+        "contract/test_django.py",
+        ("channels",),
     ),
 ]

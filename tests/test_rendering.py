@@ -41,8 +41,13 @@ def test_what_is_shared_is_the_same_to_the_byte(
     prepared: Callable[[str], Project],
 ) -> None:
     one, other = (prepared(flavour) for flavour in OTHERS)
-    for folder in ("src/rooms_service/rooms", "tests/contract", "tests/rooms"):
-        names = {path.name for path in (one.path / folder).glob("*.py")}
+    for folder in (
+        "src/rooms_service/rooms",
+        "src/rooms_service/rooms/redis",
+        "tests/contract",
+        "tests/rooms",
+    ):
+        names = {path.name for path in (one.path / folder).glob("*.*")}
         assert names
         for name in names:
             path = Path(folder) / name
@@ -52,7 +57,7 @@ def test_what_is_shared_is_the_same_to_the_byte(
 def test_the_core_imports_no_framework() -> None:
     package = TEMPLATE / "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
     imports = r"^\s*(from|import) (fastapi|starlette|django|channels|uvicorn)"
-    for path in (package / "rooms").glob("*.py"):
+    for path in (package / "rooms").rglob("*.py"):
         assert not re.search(imports, path.read_text(), re.MULTILINE), path.name
 
 
@@ -82,7 +87,7 @@ def test_each_licence_is_whole(license_name: str, tmp_path: Path) -> None:
 
 
 def test_configuration_is_well_formed(project: Project) -> None:
-    for name in (".pre-commit-config.yaml", ".github/workflows/test.yml"):
+    for name in (".pre-commit-config.yaml", ".github/workflows/test.yml", "compose.yaml"):
         assert yaml.safe_load((project.path / name).read_text())
     assert "${{ matrix.python }}" in (project.path / ".github/workflows/test.yml").read_text()
 

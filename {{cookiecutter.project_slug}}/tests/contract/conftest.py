@@ -11,10 +11,12 @@ from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server import ClientFaults
 
+from ..redis_server import RedisServer
 from .server import serve
 from .service import Service
 
 Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
+Pair = tuple[Service, Service]
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +57,13 @@ async def service(manager: ConnectionManager, start: Start) -> AsyncIterator[Ser
     """A service with the default settings and a room `lobby`."""
     async with start(manager) as running:
         yield running
+
+
+@pytest.fixture
+async def pair(
+    start: Start, make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
+) -> AsyncIterator[Pair]:
+    """Two services that share nothing but Redis (and Django's database)."""
+    managers = [make_manager(redis_url=redis_server.url) for _ in range(2)]
+    async with start(managers[0]) as one, start(managers[1]) as other:
+        yield one, other

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -10,25 +9,12 @@ import pytest
 from redis.asyncio import Redis
 
 from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..redis_server import RedisServer
-from .conftest import Start
+from .conftest import Pair
 from .limits import PROCESS_LIMIT_SECONDS, within
 from .service import KEY, Endpoint, Service
 from .test_process import Process, serving
-
-Pair = tuple[Service, Service]
-
-
-@pytest.fixture
-async def pair(
-    start: Start, make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
-) -> AsyncIterator[Pair]:
-    """Two services that share nothing but Redis (and Django's database)."""
-    managers = [make_manager(redis_url=redis_server.url) for _ in range(2)]
-    async with start(managers[0]) as one, start(managers[1]) as other:
-        yield one, other
 
 
 async def test_members_hear_each_other_whatever_process_they_are_at(pair: Pair) -> None:
@@ -111,40 +97,6 @@ async def test_all_see_one_order_though_many_speak_at_once(pair: Pair) -> None:
         heard = [(await ann.expect("message"))["position"] for _ in range(600)]
         assert heard == sorted(set(heard))
         assert [(await bea.expect("message"))["position"] for _ in range(600)] == heard
-
-
-async def test_what_no_bell_told_of_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every bell is lost for one process; the publisher's own and the check find out."""
-    async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
-        await ann.expect("joined", user="bea")
-        for service in pair:
-            monkeypatch.setattr(service.manager.engine.bus, "_take", lambda *_: None)
-        await ann.say("hello")
-        await ann.expect_message("hello", "ann")
-        await pair[1].manager.check()
-        await bea.expect_message("hello", "ann")
-        await pair[0].manager.engine.presence.remove("lobby", "bea")
-        await pair[1].manager.check()
-        await bea.expect_close(Close.REMOVED)
-        await pair[0].manager.check()
-        await ann.expect("left", user="bea")
-        await pair[1].manager.close_room("lobby")
-        await pair[0].manager.check()
-        await ann.expect_close(Close.ROOM_CLOSED)
-
-
-async def test_a_gap_is_repaired_with_the_next_bell(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with pair[0].join("ann") as ann:
-        with monkeypatch.context() as patched:
-            patched.setattr(pair[0].manager.engine.bus, "_take", lambda *_: None)
-            for number in range(3):
-                await pair[1].manager.publish("lobby", number, "bea")
-            await pair[0].manager.engine.ping()
-        await pair[1].manager.publish("lobby", 3, "bea")
-        for number in range(4):
-            await ann.expect_message(number, "bea")
 
 
 async def test_redis_away_is_told_and_what_was_said_then_arrives(

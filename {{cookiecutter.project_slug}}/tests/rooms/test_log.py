@@ -63,7 +63,7 @@ async def test_without_a_position_nothing_is_read(log: Log) -> None:
 async def test_a_page_after_a_position_of_another_epoch_does_not_follow(log: Log) -> None:
     newest = await say(log, "one", "two")
     for epoch in (newest.epoch - 1, newest.epoch + 1, 0):
-        other = Position(epoch, 1)
+        other = Position(epoch, newest.offset)
         assert not (await log.read("attic", other, 100)).follows(other)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 
 import pytest
 from redis.asyncio import Redis
@@ -98,3 +99,19 @@ async def test_a_redis_that_is_away_is_unavailable(redis: Redis, redis_server: R
         await presence.members("attic")
     redis_server.start()
     assert (await log.append("attic", "hello")).position.offset == 2
+
+
+async def test_a_redis_with_a_password_takes_only_that(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    await redis.config_set("requirepass", "p@ss w/rd")
+    try:
+        for password, fits in [("p%40ss%20w%2Frd", True), ("wrong", False)]:
+            url = redis_server.url.replace("//", f"//:{password}@")
+            client = connect(url)
+            log = RedisLog(client, PREFIX, 10, rings=False)
+            with nullcontext() if fits else pytest.raises(UnavailableError):
+                await log.append("attic", "hello")
+            await client.aclose()
+    finally:
+        await redis.config_set("requirepass", "")

@@ -137,12 +137,16 @@ class Feeds:
                     self.missed.clear()
                     await ensure_rooms()
                 await self.check()
-            except UnavailableError:
+            except UnavailableError as error:
+                if failures == 0:
+                    logger.warning("The rooms cannot be reached: %s", error.__cause__)
                 failures += 1
             except Exception:
                 logger.exception("The rooms could not be checked")
                 failures += 1
             else:
+                if failures:
+                    logger.info("The rooms can be reached again")
                 failures = 0
 
     async def check(self) -> None:

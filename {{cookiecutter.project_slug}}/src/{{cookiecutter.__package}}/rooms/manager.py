@@ -72,7 +72,7 @@ class ConnectionManager(RoomRegistry):
         try:
             await self.ensure_rooms()
         except UnavailableError as error:
-            logger.warning("At the start: %s", error)
+            logger.warning("The rooms cannot be reached: %s", error.__cause__)
             self._feeds.missed.set()
         if self._keeper is None:
             self.loop = asyncio.get_running_loop()

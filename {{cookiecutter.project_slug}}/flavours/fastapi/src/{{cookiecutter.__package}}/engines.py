@@ -3,8 +3,8 @@
 from pwdlib import PasswordHash
 
 from .about import PACKAGE
+from .bus import MemoryBus, RedisBus
 from .config import Config
-from .rooms.buses import MemoryBus, RedisBus
 from .rooms.clock import Clock
 from .rooms.engine import Engine
 from .rooms.manager import ConnectionManager
@@ -13,7 +13,7 @@ from .rooms.redis.connect import connect
 from .rooms.redis.engine import RedisEngine
 from .rooms.redis.log import RedisLog
 from .rooms.redis.presence import RedisPresence
-from .rooms.stores import MemoryRoomStore, RedisRoomStore
+from .store import MemoryRoomStore, RedisRoomStore
 
 
 def build_manager(config: Config, *, clock: Clock | None = None) -> ConnectionManager:

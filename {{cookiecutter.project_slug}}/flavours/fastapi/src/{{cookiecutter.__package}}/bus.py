@@ -9,9 +9,9 @@ from redis.asyncio.client import PubSub
 from redis.backoff import EqualJitterBackoff
 from redis.exceptions import RedisError
 
-from .errors import UnavailableError
-from .events import EVERYWHERE, Event, events
-from .redis.connect import bell_channel, reach
+from .rooms.errors import UnavailableError
+from .rooms.events import EVERYWHERE, Event, events
+from .rooms.redis.connect import bell_channel, reach
 
 logger = logging.getLogger(__name__)
 

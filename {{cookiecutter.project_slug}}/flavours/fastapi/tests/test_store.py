@@ -6,7 +6,7 @@ import pytest
 
 from {{cookiecutter.__package}}.rooms.engine import Room
 from {{cookiecutter.__package}}.rooms.errors import NameTakenError
-from {{cookiecutter.__package}}.rooms.stores import MemoryRoomStore
+from {{cookiecutter.__package}}.store import MemoryRoomStore
 
 
 class Hasher:

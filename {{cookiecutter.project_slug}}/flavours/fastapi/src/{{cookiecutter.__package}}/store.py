@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
-from .engine import Room
-from .errors import NameTakenError
-from .redis.connect import reach, room_key
+from .rooms.engine import Room
+from .rooms.errors import NameTakenError
+from .rooms.redis.connect import reach, room_key
 
 
 class Hasher(Protocol):
