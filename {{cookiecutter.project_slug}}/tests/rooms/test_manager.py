@@ -165,3 +165,58 @@ async def test_starting_twice_keeps_the_rooms(
     await manager.start()
     await manager.start()
     assert await manager.store.get("cellar") == Room("cellar")
+
+
+async def test_a_room_that_is_entered_during_a_check_stays_open(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    await manager.create_room("cellar")
+    sockets = [Socket(), Socket()]
+    first = await manager.connect("attic", sockets[0].send, sockets[0].close)
+    entered, go_on = slow_down(monkeypatch, manager.store, "existing")
+    checking = asyncio.create_task(manager.check())
+    await entered.wait()
+    second = await manager.connect("cellar", sockets[1].send, sockets[1].close)
+    go_on.set()
+    await checking
+    assert not first.ending
+    assert not second.ending
+    for connection in (first, second):
+        await manager.disconnect(connection)
+
+
+async def test_a_room_that_is_gone_from_the_store_closes_with_the_next_check(
+    manager: ConnectionManager,
+) -> None:
+    await manager.create_room("attic")
+    socket = Socket()
+    connection = await manager.connect("attic", socket.send, socket.close)
+    await manager.store.delete("attic")
+    await manager.check()
+    await connection.written()
+    assert socket.closed == Close.ROOM_CLOSED.row.code
+    await manager.disconnect(connection)
+
+
+async def test_a_room_that_nobody_is_in_is_not_heard_of_any_more(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsubscribed: list[str] = []
+    unsubscribe = manager.engine.bus.unsubscribe
+
+    async def noting(room: str) -> None:
+        unsubscribed.append(room)
+        await unsubscribe(room)
+
+    monkeypatch.setattr(manager.engine.bus, "unsubscribe", noting)
+    await manager.create_room("attic")
+    socket = Socket()
+    connection = await manager.connect("attic", socket.send, socket.close)
+    await manager.check()
+    assert unsubscribed == []
+    await manager.disconnect(connection)
+    await manager.check()
+    assert unsubscribed == ["attic"]
+    await manager.check()
+    assert unsubscribed == ["attic"]

@@ -66,7 +66,7 @@ async def make_manager(
     made: list[tuple[ConnectionManager, Any]] = []
 
     def make(**settings: Any) -> ConnectionManager:
-        config = make_config(**engine_settings, **settings)
+        config = make_config(**{**engine_settings, **settings})
         layer = make_layer(config)
         manager = build_manager(config, layer, clock=clock)
         made.append((manager, layer))

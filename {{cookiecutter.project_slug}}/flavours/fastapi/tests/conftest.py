@@ -30,7 +30,7 @@ async def make_manager(
     made: list[ConnectionManager] = []
 
     def make(**settings: Any) -> ConnectionManager:
-        made.append(build_manager(make_config(**engine_settings, **settings), clock=clock))
+        made.append(build_manager(make_config(**{**engine_settings, **settings}), clock=clock))
         return made[-1]
 
     yield make

@@ -46,6 +46,7 @@ class Feeds:
         self._feeds: dict[str, Feed] = {}
         self._beginnings: dict[Feed, asyncio.Task[None]] = {}
         self._repairs: dict[Feed, asyncio.Task[None]] = {}
+        self._subscribed: set[str] = set()
         self._not_left: set[Connection] = set()
         # Set when bells may have been missed.
         self.missed = asyncio.Event()
@@ -83,7 +84,10 @@ class Feeds:
         if not again and not self._log.rings:
             await self.send(room, Entry(epoch=position.epoch, offset=position.offset, text=text))
         if feed:
-            await self._hear(feed, position)
+            try:
+                await self._hear(feed, position)
+            except UnavailableError:
+                self.missed.set()
         return position
 
     async def send(self, room: str, event: Event) -> None:
@@ -158,11 +162,14 @@ class Feeds:
         for connection in list(self._not_left):
             self._not_left.discard(connection)
             await self.leave(connection)
-        existing = await self._store.existing(list(self._feeds))
-        for name in self._feeds.keys() - existing:
+        # Others may begin in the meantime.
+        names = set(self._feeds)
+        for name in names - await self._store.existing(names):
             self._take(name, RoomDeleted())
         for name in [name for name, feed in self._feeds.items() if not feed.connections]:
             self._feeds.pop(name).lose()
+        for name in self._subscribed - self._feeds.keys():
+            self._subscribed.discard(name)
             await self._bus.unsubscribe(name)
         feeds = list(self._feeds.values())
         for start in range(0, len(feeds), _CHECKED_AT_ONCE):
@@ -178,6 +185,7 @@ class Feeds:
     async def _begin(self, feed: Feed) -> None:
         try:
             await self._bus.subscribe(feed.room.name)
+            self._subscribed.add(feed.room.name)
             page = await self._log.read(feed.room.name, None, 0)
             feed.begin(page.newest)
         except UnavailableError:
