@@ -422,6 +422,20 @@ MUTANTS = [
         "contract/test_processes.py",
     ),
     Mutant(
+        "rooms that begin while the bus begins are not heard",
+        "bus.py",
+        {"await self._subscribe_all(pubsub)": "await pubsub.subscribe(*self._rooms)"},
+        "rooms/test_bus.py",
+        ("fastapi",),
+    ),
+    Mutant(
+        "rooms that begin while the bus begins are not heard",
+        "realtime/bus.py",
+        {"            async with self._opening:\n": "            if True:\n"},
+        "rooms/test_bus.py",
+        ("channels",),
+    ),
+    Mutant(
         "each process says what all were sent",
         "realtime/bus.py",
         {"asked.sender, asked.id)": "asked.sender, None)"},

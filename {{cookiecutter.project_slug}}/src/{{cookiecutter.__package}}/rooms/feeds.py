@@ -188,7 +188,8 @@ class Feeds:
             self._subscribed.add(feed.room.name)
             page = await self._log.read(feed.room.name, None, 0)
             feed.begin(page.newest)
-        except UnavailableError:
+        except UnavailableError as error:
+            logger.warning("The room %r cannot be opened: %r", feed.room.name, error.__cause__)
             self._lose(feed)
         except Exception:
             logger.exception("The room %r could not be opened", feed.room.name)

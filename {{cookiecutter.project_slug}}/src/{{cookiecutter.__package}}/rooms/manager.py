@@ -218,8 +218,8 @@ class ConnectionManager(RoomRegistry):
             yield
         except ClosedError as error:
             self.end(connection, error.close)
-        except UnavailableError:
-            logger.warning("Connection %s could not be served: no engine", connection.id)
+        except UnavailableError as error:
+            logger.warning("Connection %s cannot be served: %r", connection.id, error.__cause__)
             self.end(connection, Close.INTERNAL_ERROR)
         except Exception:
             logger.exception("Connection %s failed", connection.id)

@@ -47,7 +47,7 @@ class RedisBus:
         self._redis = redis
         self._prefix = prefix
         self._rooms: dict[str, str] = {}
-        self._confirmations: dict[str, asyncio.Future[None]] = {}
+        self._confirmations: dict[str, asyncio.Event] = {}
         self._pubsub: PubSub | None = None
         self._listening: asyncio.Task[None] | None = None
         self._backoff = EqualJitterBackoff(cap=_SILENCE_SECONDS, base=0.1)
@@ -67,12 +67,12 @@ class RedisBus:
             self._listening = asyncio.create_task(self._listen())
         channel = bell_channel(self._prefix, room)
         self._rooms[channel] = room
-        confirmed = self._confirmations[channel] = asyncio.get_running_loop().create_future()
+        confirmed = self._confirmations.setdefault(channel, asyncio.Event())
         try:
             async with asyncio.timeout(_CONFIRM_SECONDS):
                 if self._pubsub:
                     await self._pubsub.subscribe(channel)
-                await confirmed
+                await confirmed.wait()
         except (RedisError, OSError) as error:
             self._rooms.pop(channel, None)
             raise UnavailableError from error
@@ -103,7 +103,7 @@ class RedisBus:
         while True:
             try:
                 async with self._redis.pubsub() as pubsub:
-                    await pubsub.subscribe(*self._rooms)
+                    await self._subscribe_all(pubsub)
                     self._pubsub = pubsub
                     if failures:
                         logger.info("Redis is heard again")
@@ -121,6 +121,13 @@ class RedisBus:
                 self._pubsub = None
             await asyncio.sleep(self._backoff.compute(failures))
 
+    async def _subscribe_all(self, pubsub: PubSub) -> None:
+        asked: set[str] = set()
+        # Rooms may be added while Redis is being reached.
+        while added := self._rooms.keys() - asked:
+            await pubsub.subscribe(*added)
+            asked |= added
+
     async def _hear(self, pubsub: PubSub) -> None:
         """Take what comes, and make sure by a ping that silence is only silence."""
         asked = False
@@ -133,7 +140,7 @@ class RedisBus:
             asked = message is None
             if message and message["type"] == "subscribe":
                 if confirmed := self._confirmations.get(message["channel"]):
-                    confirmed.set_result(None)
+                    confirmed.set()
             elif message and message["type"] == "message":
                 room = self._rooms.get(message["channel"])
                 if room is not None:

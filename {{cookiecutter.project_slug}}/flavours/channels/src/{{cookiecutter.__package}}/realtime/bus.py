@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -56,7 +56,9 @@ class LayerBus:
         self._layer = layer
         self._rooms = {EVERYWHERE}
         self._channel = ""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._opening = asyncio.Lock()
+        self._asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
 
     def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
         """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
@@ -66,11 +68,9 @@ class LayerBus:
     async def subscribe(self, room: str) -> None:
         """Hear of a room."""
         async with _reaching():
-            if not self._channel:
-                self._channel = await self._layer.new_channel()
-                await self._layer.group_add(group_of(EVERYWHERE), self._channel)
-                self._start(self._listen())
-                self._start(self._renew())
+            async with self._opening:
+                if not self._channel:
+                    await self._open()
             await self._layer.group_add(group_of(room), self._channel)
         self._rooms.add(room)
 
@@ -88,15 +88,16 @@ class LayerBus:
 
     async def close(self) -> None:
         """Hear nothing more."""
-        tasks = list(self._tasks)
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _open(self) -> None:
+        channel = await self._layer.new_channel()
+        await self._layer.group_add(group_of(EVERYWHERE), channel)
+        self._channel = channel
+        work = (self._listen(), self._renew(), self._say())
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     async def _listen(self) -> None:
         while True:
@@ -108,7 +109,7 @@ class LayerBus:
                 self._missed()
                 continue
             if message["type"] == _SAY:
-                self._start(self._say(message))
+                self._asked.put_nowait(message)
             elif message["type"] == _EVENT:
                 self._take(message["room"], events.validate_python(message["event"]))
 
@@ -120,12 +121,16 @@ class LayerBus:
                     async with _reaching():
                         await self._layer.group_add(group_of(room), self._channel)
 
-    async def _say(self, message: dict[str, Any]) -> None:
-        try:
-            asked = _Asked.model_validate(message)
-            await self.publish(asked.room, asked.body, asked.sender, asked.id)
-        except (ValidationError, RoomsError) as error:
-            logger.warning("What was sent to the group is not said: %s", error)
+    async def _say(self) -> None:
+        while True:
+            message = await self._asked.get()
+            try:
+                asked = _Asked.model_validate(message)
+                await self.publish(asked.room, asked.body, asked.sender, asked.id)
+            except (ValidationError, RoomsError) as error:
+                logger.warning("What was sent to the group is not said: %s", error)
+            except Exception:
+                logger.exception("What was sent to the group is not said")
 
 
 @asynccontextmanager
