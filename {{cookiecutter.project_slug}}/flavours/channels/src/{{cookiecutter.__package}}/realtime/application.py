@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from channels.auth import AuthMiddlewareStack
+from channels.auth import AuthMiddleware
 from channels.routing import ProtocolTypeRouter
+from channels.sessions import CookieMiddleware
 from django.core.asgi import get_asgi_application
 
 from ..rooms.gate import App, Gate
 from ..rooms.manager import ConnectionManager
 from .lifespan import Lifespan
 from .routing import socket_router
+from .sessions import SocketSessionMiddleware
 
 
 def build_application(manager: ConnectionManager) -> App:
@@ -17,7 +19,9 @@ def build_application(manager: ConnectionManager) -> App:
     routes: Any = ProtocolTypeRouter(
         {
             "http": get_asgi_application(),
-            "websocket": AuthMiddlewareStack(socket_router(manager)),
+            "websocket": CookieMiddleware(
+                SocketSessionMiddleware(AuthMiddleware(socket_router(manager)))
+            ),
             "lifespan": Lifespan(manager),
         }
     )
