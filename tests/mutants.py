@@ -29,6 +29,8 @@ class Mutant:
         for old, new in self.edits.items():
             assert text.count(old) == 1, f"{self.name}: {old!r} is not once in {self.file}"
             text = text.replace(old, new)
+        if path.suffix == ".py":
+            compile(text, path.name, "exec")
         path.write_text(text)
 
 
@@ -246,8 +248,8 @@ MUTANTS = [
         "rooms/feeds.py",
         {
             "await self._hear(feed, position)\n": "await self._hear(feed, position)\n"
-            "            for one in list(feed.connections):\n"
-            "                await one.written()\n"
+            "                for one in list(feed.connections):\n"
+            "                    await one.written()\n"
         },
         "contract/test_closing.py",
     ),

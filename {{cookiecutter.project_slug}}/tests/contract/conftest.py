@@ -63,7 +63,7 @@ async def service(manager: ConnectionManager, start: Start) -> AsyncIterator[Ser
 async def pair(
     start: Start, make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
 ) -> AsyncIterator[Pair]:
-    """Two services that share nothing but Redis (and Django's database)."""
+    """Two services that share nothing but what is kept outside of them."""
     managers = [make_manager(redis_url=redis_server.url) for _ in range(2)]
     async with start(managers[0]) as one, start(managers[1]) as other:
         yield one, other

@@ -13,7 +13,7 @@ from channels.layers import channel_layers
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
-from {{cookiecutter.__package}}.realtime.bus import group_of, say
+from {{cookiecutter.__package}}.realtime.bus import LayerBus, group_of, say
 from {{cookiecutter.__package}}.realtime.models import Room
 from {{cookiecutter.__package}}.realtime.services import get_manager, with_manager
 from {{cookiecutter.__package}}.rooms.closes import Close
@@ -184,9 +184,12 @@ async def test_what_every_process_is_sent_is_said_once(
     ):
         await ann.expect("joined", user="bea")
         await layer.group_send(group_of("lobby"), say("lobby", "hello"))
+        for manager in managers:
+            assert isinstance(manager.engine.bus, LayerBus)
+            await layer.send(manager.engine.bus.channel, say("lobby", "done"))
         for client in (ann, bea):
-            await client.expect_message("hello")
-            await client.expect_nothing()
+            for body in ("hello", "done", "done"):
+                await client.expect_message(body)
     await layer.flush()
 
 

@@ -55,7 +55,7 @@ class LayerBus:
     def __init__(self, layer: BaseChannelLayer) -> None:
         self._layer = layer
         self._rooms = {EVERYWHERE}
-        self._channel = ""
+        self.channel = ""
         self._opening = asyncio.Lock()
         self._asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
@@ -69,16 +69,16 @@ class LayerBus:
         """Hear of a room."""
         async with _reaching():
             async with self._opening:
-                if not self._channel:
+                if not self.channel:
                     await self._open()
-            await self._layer.group_add(group_of(room), self._channel)
+            await self._layer.group_add(group_of(room), self.channel)
         self._rooms.add(room)
 
     async def unsubscribe(self, room: str) -> None:
         """Hear no more of it."""
         self._rooms.discard(room)
         async with _reaching():
-            await self._layer.group_discard(group_of(room), self._channel)
+            await self._layer.group_discard(group_of(room), self.channel)
 
     async def send(self, room: str, event: Event) -> None:
         """Tell every process that hears of a room, this one too."""
@@ -95,7 +95,7 @@ class LayerBus:
     async def _open(self) -> None:
         channel = await self._layer.new_channel()
         await self._layer.group_add(group_of(EVERYWHERE), channel)
-        self._channel = channel
+        self.channel = channel
         work = (self._listen(), self._renew(), self._say())
         self._tasks = [asyncio.create_task(each) for each in work]
 
@@ -103,7 +103,7 @@ class LayerBus:
         while True:
             try:
                 async with _reaching():
-                    message = await self._layer.receive(self._channel)
+                    message = await self._layer.receive(self.channel)
             except UnavailableError:
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._missed()
@@ -119,7 +119,7 @@ class LayerBus:
             with suppress(UnavailableError):
                 for room in list(self._rooms):
                     async with _reaching():
-                        await self._layer.group_add(group_of(room), self._channel)
+                        await self._layer.group_add(group_of(room), self.channel)
 
     async def _say(self) -> None:
         while True:
