@@ -331,8 +331,8 @@ MUTANTS = [
         "what no bell told of is never found",
         "rooms/feeds.py",
         {
-            "        await self._catch_up(feed)\n        await self._call_roll": (
-                "        await self._call_roll"
+            "        await self._catch_up(feed)\n        await self.call_roll": (
+                "        await self.call_roll"
             )
         },
         "contract/test_lost_bells.py",
@@ -450,6 +450,79 @@ MUTANTS = [
         {
             "    if session := session_name(request.session):\n": (
                 "    if session := session_name(None):\n"
+            )
+        },
+        "contract/test_django.py",
+        ("channels",),
+    ),
+    Mutant(
+        "a room is judged before it has begun",
+        "rooms/feeds.py",
+        {
+            "        if feed in self._beginnings:\n"
+            "            await asyncio.wait([self._beginnings[feed]])\n"
+            "        while": "        while"
+        },
+        "rooms/test_checks.py",
+    ),
+    Mutant(
+        "a room that is entered again is not heard of",
+        "rooms/feeds.py",
+        {
+            "            if name not in self._feeds:\n                self._subscribed": (
+                "            if True:\n                self._subscribed"
+            )
+        },
+        "rooms/test_checks.py",
+    ),
+    Mutant(
+        "no roll is called where the rooms cannot be listed",
+        "rooms/feeds.py",
+        {"            failure = error\n": ("            raise error\n")},
+        "rooms/test_checks.py",
+    ),
+    Mutant(
+        "what is left of a deleted room stays",
+        "rooms/manager.py",
+        {
+            "        await self.room_deleted(name)\n        if not found:\n": (
+                "        if found:\n            await self.room_deleted(name)\n        else:\n"
+            )
+        },
+        "rooms/test_checks.py",
+    ),
+    Mutant(
+        "who leaves while joining fails stays a member",
+        "rooms/manager.py",
+        {
+            "        finally:\n            # It may have left": (
+                "        except KeyError:\n            # It may have left"
+            )
+        },
+        "rooms/test_checks.py",
+    ),
+    Mutant(
+        "the dead keep others out",
+        "rooms/manager.py",
+        {
+            "            await self._feeds.call_roll(feed)\n            return await join()\n": (
+                "            raise\n"
+            )
+        },
+        "rooms/test_checks.py",
+    ),
+    Mutant(
+        "a long outage ends the checks for good",
+        "rooms/feeds.py",
+        {"min(failures, 10)": ("failures")},
+        "rooms/test_checks.py",
+    ),
+    Mutant(
+        "an event of another release deafens a process",
+        "realtime/bus.py",
+        {
+            '            except Exception:\n                logger.exception("What came': (
+                '            except KeyError:\n                logger.exception("What came'
             )
         },
         "contract/test_django.py",

@@ -93,3 +93,13 @@ async def test_a_process_that_lives_keeps_its_members(parts: Part) -> None:
         assert not (await one.call_roll("attic")).lost
         assert (await other.call_roll("attic")).went == ()
     assert await members(other) == ["ann"]
+
+
+async def test_who_was_removed_is_found_until_the_connection_is_gone(presence: Presence) -> None:
+    await presence.join("attic", "ann", "1")
+    await presence.join("attic", "bea", "2")
+    await presence.remove("attic", "ann")
+    assert (await presence.call_roll("attic")).removed == ("1",)
+    assert (await presence.call_roll("hall")).removed == ()
+    await presence.leave("attic", "1")
+    assert (await presence.call_roll("attic")).removed == ()

@@ -47,14 +47,6 @@ async def test_a_process_that_was_taken_for_dead_hears_of_it(redis: Redis) -> No
     assert not (await slow.call_roll("attic")).lost
 
 
-async def test_a_process_that_did_not_hear_of_a_removal_finds_it(redis: Redis) -> None:
-    one, other = RedisPresence(redis, PREFIX), RedisPresence(redis, PREFIX)
-    await one.join("attic", "ann", "1")
-    await one.join("attic", "bea", "2")
-    await other.remove("attic", "ann")
-    assert (await one.call_roll("attic")).removed == ("1",)
-
-
 async def test_what_nobody_keeps_up_goes_by_itself(redis: Redis) -> None:
     presence = RedisPresence(redis, PREFIX, 0.1)
     await presence.join("attic", "ann", "1")

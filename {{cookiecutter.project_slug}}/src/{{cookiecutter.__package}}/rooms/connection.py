@@ -23,6 +23,7 @@ class Connection:
         "expiry",
         "id",
         "joined",
+        "joining",
         "leaving",
         "opened",
         "rate",
@@ -38,6 +39,8 @@ class Connection:
         self.room = room
         self.user = ""
         self.session: str | None = None
+        # Once it has begun to join it has to leave, whether it has joined or not.
+        self.joining = False
         self.joined = False
         self.announced = False
         self.opened = False

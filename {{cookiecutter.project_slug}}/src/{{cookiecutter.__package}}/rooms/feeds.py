@@ -15,6 +15,7 @@ from .events import Came, Entry, Event, Removed, RoomDeleted, SessionEnded, Went
 from .feed import Feed
 from .positions import Position
 from .roster import Roster
+from .tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -132,10 +133,11 @@ class Feeds:
         """
         failures = 0
         while True:
-            pause = min(_CHECK_SECONDS, _FIRST_RETRY_SECONDS * 2**failures)
+            pause = min(_CHECK_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
             seconds = (pause if failures else _CHECK_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.missed.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self.missed.wait()
             try:
                 if self.missed.is_set() or failures:
                     self.missed.clear()
@@ -162,25 +164,30 @@ class Feeds:
         for connection in list(self._not_left):
             self._not_left.discard(connection)
             await self.leave(connection)
+        failure = None
         # Others may begin in the meantime.
         names = set(self._feeds)
-        for name in names - await self._store.existing(names):
-            self._take(name, RoomDeleted())
+        try:
+            for name in names - await self._store.existing(names):
+                self._take(name, RoomDeleted())
+        except UnavailableError as error:
+            # The roll is to be called all the same: else this process is taken for dead.
+            failure = error
         for name in [name for name, feed in self._feeds.items() if not feed.connections]:
             self._feeds.pop(name).lose()
-        for name in self._subscribed - self._feeds.keys():
-            self._subscribed.discard(name)
-            await self._bus.unsubscribe(name)
+        for name in list(self._subscribed):
+            if name not in self._feeds:
+                self._subscribed.discard(name)
+                await self._bus.unsubscribe(name)
         feeds = list(self._feeds.values())
         for start in range(0, len(feeds), _CHECKED_AT_ONCE):
             await asyncio.gather(*map(self._check, feeds[start : start + _CHECKED_AT_ONCE]))
+        if failure:
+            raise failure
 
     async def stop(self) -> None:
         """End all that is under way."""
-        tasks = [*self._beginnings.values(), *self._repairs.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._beginnings.values(), *self._repairs.values())
 
     async def _begin(self, feed: Feed) -> None:
         try:
@@ -190,10 +197,10 @@ class Feeds:
             feed.begin(page.newest)
         except UnavailableError as error:
             logger.warning("The room %r cannot be opened: %r", feed.room.name, error.__cause__)
-            self._lose(feed)
+            self._give_up(feed)
         except Exception:
             logger.exception("The room %r could not be opened", feed.room.name)
-            self._lose(feed)
+            self._give_up(feed)
         finally:
             del self._beginnings[feed]
         if feed.behind:
@@ -225,10 +232,13 @@ class Feeds:
 
     def _lose(self, feed: Feed) -> None:
         """End what can't be told what it missed; who comes next begins a new feed."""
+        self._give_up(feed)
+        self._end_all(list(feed.connections), Close.SERVICE_RESTART)
+
+    def _give_up(self, feed: Feed) -> None:
         if self._feeds.get(feed.room.name) is feed:
             del self._feeds[feed.room.name]
         feed.lose()
-        self._end_all(list(feed.connections), Close.SERVICE_RESTART)
 
     async def _hear(self, feed: Feed, position: Position) -> None:
         if not await feed.reached(position, _BELL_SECONDS):
@@ -251,9 +261,11 @@ class Feeds:
 
     async def _check(self, feed: Feed) -> None:
         await self._catch_up(feed)
-        await self._call_roll(feed)
+        await self.call_roll(feed)
 
     async def _catch_up(self, feed: Feed) -> None:
+        if feed in self._beginnings:
+            await asyncio.wait([self._beginnings[feed]])
         while not feed.lost:
             after = feed.cursor
             page = await self.read(feed, after)
@@ -267,7 +279,8 @@ class Feeds:
             if feed.cursor >= page.newest:
                 return
 
-    async def _call_roll(self, feed: Feed) -> None:
+    async def call_roll(self, feed: Feed) -> None:
+        """Tell that this process lives, and find who came, went or died."""
         name = feed.room.name
         before = feed.version
         roll = await self._presence.call_roll(name)
@@ -284,8 +297,10 @@ class Feeds:
 
     async def _join_again(self, feed: Feed) -> None:
         for connection in [one for one in feed.connections if one.joined]:
-            came = await self._presence.join(connection.room, connection.user, connection.id)
-            if connection.ending:
-                self._not_left.add(connection)
-            elif came and connection.announced:
+            try:
+                came = await self._presence.join(connection.room, connection.user, connection.id)
+            finally:
+                if connection.ending:
+                    self._not_left.add(connection)
+            if not connection.ending and came and connection.announced:
                 await self.send(feed.room.name, came)

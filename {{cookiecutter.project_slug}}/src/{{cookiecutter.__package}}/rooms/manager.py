@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
@@ -23,7 +24,7 @@ from .errors import (
     RoomNotFoundError,
     UnavailableError,
 )
-from .events import EVERYWHERE, Removed, RoomDeleted, SessionEnded
+from .events import EVERYWHERE, Came, Removed, RoomDeleted, SessionEnded
 from .feed import Feed
 from .feeds import Feeds
 from .handshake import Handshake
@@ -32,6 +33,7 @@ from .outbox import CloseSocket, Send
 from .positions import Position
 from .registry import RoomRegistry
 from .roster import Roster
+from .tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +85,7 @@ class ConnectionManager(RoomRegistry):
         self.loop = None
         if self._keeper:
             keeper, self._keeper = self._keeper, None
-            keeper.cancel()
-            await asyncio.wait([keeper])
+            await end_tasks(keeper)
         await self._feeds.stop()
         await self.engine.close()
 
@@ -110,17 +111,22 @@ class ConnectionManager(RoomRegistry):
         Raises:
             RoomNotFoundError: there is none of this name.
         """
-        if not is_room_name(name) or not await self.store.delete(name):
+        if not is_room_name(name):
             raise RoomNotFoundError(name)
+        found = await self.store.delete(name)
+        # Also if there was none: it may be the second try, after the first broke off here.
         await self.room_deleted(name)
+        if not found:
+            raise RoomNotFoundError(name)
 
     async def room_deleted(self, name: str) -> None:
-        """Close the connections of a room that is no longer in the store."""
+        """Close the connections of a room that is no longer in the store.
+
+        Raises:
+            UnavailableError: its log is still there.
+        """
         await self._feeds.send(name, RoomDeleted())
-        try:
-            await self.engine.log.delete(name)
-        except UnavailableError:
-            logger.warning("The log of the deleted room %r is still there", name)
+        await self.engine.log.delete(name)
 
     async def remove_user(self, room: str, user: str) -> None:
         """Close all connections of a user in a room, in whatever process.
@@ -235,18 +241,33 @@ class ConnectionManager(RoomRegistry):
         connection.user = grant.user
         connection.announced = room.presence
         feed = await self._feeds.attach(room, connection)
-        connection.joined = True
-        presence, capacity = self.engine.presence, room.capacity or self.config.room_capacity
-        came = await presence.join(room.name, grant.user, connection.id, capacity)
-        if room.presence:
-            feed.attend(await presence.members(room.name))
-        if came and room.presence:
-            await self._feeds.send(room.name, came)
-        if connection.ending:
-            await self._feeds.leave(connection)
-        else:
+        connection.joining = True
+        try:
+            came = await self._join(connection, feed)
+            connection.joined = True
+            if room.presence:
+                feed.attend(await self.engine.presence.members(room.name))
+            if came and room.presence:
+                await self._feeds.send(room.name, came)
+        finally:
+            # It may have left before it had joined.
+            if connection.ending:
+                await self._feeds.leave(connection)
+        if not connection.ending:
             self._expire_at(connection, grant.expires)
         return feed
+
+    async def _join(self, connection: Connection, feed: Feed) -> Came | None:
+        capacity = feed.room.capacity or self.config.room_capacity
+        join = partial(
+            self.engine.presence.join, feed.room.name, connection.user, connection.id, capacity
+        )
+        try:
+            return await join()
+        except ClosedError:
+            # Members of a process that died may still be counted.
+            await self._feeds.call_roll(feed)
+            return await join()
 
     async def _open(self, connection: Connection, feed: Feed, after: str | None) -> None:
         position = Position.parse(after) if after else None
@@ -341,7 +362,7 @@ class ConnectionManager(RoomRegistry):
         if connection.expiry:
             connection.expiry.cancel()
         self._feeds.detach(connection)
-        if connection.joined and connection.leaving is None:
+        if connection.joining and connection.leaving is None:
             connection.leaving = asyncio.create_task(self._feeds.leave(connection))
 
     def _retry_after(self, connection: Connection, close: Close) -> float | None:

@@ -84,6 +84,8 @@ class MemoryPresence:
 
     def __init__(self) -> None:
         self._rooms: dict[str, _RoomMembers] = {}
+        # The rooms of connections that were taken out, until they are gone.
+        self._removed: dict[str, str] = {}
         self._newest = 0
 
     async def join(
@@ -102,6 +104,7 @@ class MemoryPresence:
 
     async def leave(self, room: str, connection: str) -> Went | None:
         """Let a connection out; `Went` if it was the user's last."""
+        self._removed.pop(connection, None)
         members = self._members(room)
         user = members.connections.pop(connection, None)
         if user is None:
@@ -120,6 +123,7 @@ class MemoryPresence:
         went = None
         for connection in theirs:
             went = await self.leave(room, connection)
+            self._removed[connection] = room
         return went
 
     async def members(self, room: str) -> Attendance:
@@ -129,7 +133,8 @@ class MemoryPresence:
 
     async def call_roll(self, room: str) -> Roll:
         """Find nobody dead: they would have died with this process."""
-        return Roll(self._members(room).version)
+        removed = tuple(one for one, where in self._removed.items() if where == room)
+        return Roll(self._members(room).version, removed=removed)
 
     def _members(self, room: str) -> _RoomMembers:
         return self._rooms.setdefault(room, _RoomMembers(self._newest))

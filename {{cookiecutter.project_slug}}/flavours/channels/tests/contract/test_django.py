@@ -171,6 +171,19 @@ async def test_what_may_not_be_said_is_logged(
     caplog.clear()
 
 
+async def test_what_no_process_understands_is_logged(
+    own_service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    layer = channel_layers["default"]
+    async with own_service.join("ann") as ann:
+        event = {"type": "room.event", "room": "lobby", "event": {"kind": "of another release"}}
+        await layer.group_send(group_of("lobby"), event)
+        await layer.group_send(group_of("lobby"), say("lobby", "next"))
+        await ann.expect_message("next")
+    assert "no event of this release" in caplog.text
+    caplog.clear()
+
+
 async def test_what_every_process_is_sent_is_said_once(
     start: Start, make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
 ) -> None:

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from .rooms.errors import UnavailableError
 from .rooms.events import EVERYWHERE, Event, events
 from .rooms.redis.connect import bell_channel, reach
+from .rooms.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +95,7 @@ class RedisBus:
     async def close(self) -> None:
         """Hear nothing more."""
         if self._listening:
-            self._listening.cancel()
-            await asyncio.wait([self._listening])
+            await end_tasks(self._listening)
 
     async def _listen(self) -> None:
         self._rooms[bell_channel(self._prefix, EVERYWHERE)] = EVERYWHERE
@@ -119,7 +119,7 @@ class RedisBus:
                 logger.exception("The bus failed")
             finally:
                 self._pubsub = None
-            await asyncio.sleep(self._backoff.compute(failures))
+            await asyncio.sleep(self._backoff.compute(min(failures, 10)))
 
     async def _subscribe_all(self, pubsub: PubSub) -> None:
         asked: set[str] = set()

@@ -1,5 +1,6 @@
 -- Notes that a process lives, and strikes off the connections of those that don't.
--- KEYS: leases, connections, counts, version, removed. ARGV: process, lease in ms.
+-- KEYS: leases, connections, counts, version, removed. ARGV: process, lease in ms,
+-- how long a removal is noted in ms.
 -- Returns {version, whether this process had been struck off, {user, version...}, {removed...}}.
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
@@ -26,9 +27,9 @@ if next(dead) then
     end
   end
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ms - ARGV[2] * 4)
-for _, key in ipairs(KEYS) do
-  redis.call('PEXPIRE', key, ARGV[2] * 4)
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ms - ARGV[3])
+for i = 1, 4 do
+  redis.call('PEXPIRE', KEYS[i], ARGV[2] * 4)
 end
 local version = redis.call('GET', KEYS[4]) or 0
 return {version, lost, went, redis.call('ZRANGE', KEYS[5], 0, -1)}

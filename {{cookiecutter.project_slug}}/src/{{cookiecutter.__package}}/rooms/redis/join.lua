@@ -6,8 +6,8 @@ local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local function keep()
   redis.call('ZADD', KEYS[1], ms + ARGV[5], ARGV[1])
-  for _, key in ipairs(KEYS) do
-    redis.call('PEXPIRE', key, ARGV[5] * 4)
+  for i = 1, 4 do
+    redis.call('PEXPIRE', KEYS[i], ARGV[5] * 4)
   end
 end
 if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1 then

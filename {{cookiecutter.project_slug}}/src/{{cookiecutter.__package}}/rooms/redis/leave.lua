@@ -2,6 +2,7 @@
 -- KEYS: leases, connections, counts, version, removed. ARGV: connection.
 -- Returns {version, user} if it was the user's last, else {}.
 local held = redis.call('HGET', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[5], ARGV[1])
 if not held then
   return {}
 end

@@ -12,6 +12,8 @@ from .connect import reach, room_key, script
 
 LEASE_SECONDS = 15.0
 _FULL = -1
+# For so long a process that was cut off may yet learn whom it is to send away.
+_REMOVED_MS = 24 * 3600 * 1000
 
 
 class RedisPresence:
@@ -19,7 +21,7 @@ class RedisPresence:
 
     def __init__(self, redis: Redis, prefix: str, lease_seconds: float = LEASE_SECONDS) -> None:
         self._redis = redis
-        self._prefix = prefix
+        self.prefix = prefix
         self._lease = int(lease_seconds * 1000)
         self._process = secrets.token_hex(8)
         self._join = script(redis, "join")
@@ -45,7 +47,7 @@ class RedisPresence:
 
     async def remove(self, room: str, user: str) -> Went | None:
         """Take a user's connections out; None if there were none."""
-        version = await self._remove(self._keys(room), (user, self._lease))
+        version = await self._remove(self._keys(room), (user, _REMOVED_MS))
         return Went(version=version, user=user) if version else None
 
     async def members(self, room: str) -> Attendance:
@@ -64,7 +66,7 @@ class RedisPresence:
 
     async def call_roll(self, room: str) -> Roll:
         """Tell that this process lives, and strike off the members of those that don't."""
-        args = (self._process, self._lease)
+        args = (self._process, self._lease, _REMOVED_MS)
         version, lost, went, removed = await self._call_roll(self._keys(room), args)
         gone = zip(went[::2], went[1::2], strict=True)
         return Roll(
@@ -76,4 +78,4 @@ class RedisPresence:
 
     def _keys(self, room: str) -> list[str]:
         names = ("leases", "connections", "counts", "version", "removed")
-        return [room_key(self._prefix, room, name) for name in names]
+        return [room_key(self.prefix, room, name) for name in names]

@@ -1,5 +1,5 @@
 -- Takes a user's connections out, and notes that for their processes.
--- KEYS: leases, connections, counts, version, removed. ARGV: user, lease in ms.
+-- KEYS: leases, connections, counts, version, removed. ARGV: user, how long that is noted in ms.
 -- Returns the new version, 0 if there were none.
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
@@ -14,5 +14,5 @@ for i = 1, #held, 2 do
     redis.call('ZADD', KEYS[5], ms, held[i])
   end
 end
-redis.call('PEXPIRE', KEYS[5], ARGV[2] * 4)
+redis.call('PEXPIRE', KEYS[5], ARGV[2])
 return redis.call('INCR', KEYS[4])

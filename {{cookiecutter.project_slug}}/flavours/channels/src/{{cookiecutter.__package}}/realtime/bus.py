@@ -15,6 +15,7 @@ from ..rooms.events import EVERYWHERE, Event, events
 from ..rooms.frames import MessageId
 from ..rooms.names import RoomName
 from ..rooms.requests import SERVICE_USER, NewMessage
+from ..rooms.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ _EVENT, _SAY = "room.event", "room.say"
 # Some layers let a subscription end after a day.
 _RENEW_SECONDS = 3600.0
 _RETRY_SECONDS = 1.0
+# What hangs for so long is taken for gone.
+_TIMEOUT_SECONDS = 2.0
 
 Publish = Callable[[str, JsonValue, str, str | None], Awaitable[object]]
 
@@ -88,9 +91,7 @@ class LayerBus:
 
     async def close(self) -> None:
         """Hear nothing more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
 
     async def _open(self) -> None:
         channel = await self._layer.new_channel()
@@ -102,16 +103,22 @@ class LayerBus:
     async def _listen(self) -> None:
         while True:
             try:
-                async with _reaching():
+                async with _reaching(None):
                     message = await self._layer.receive(self.channel)
             except UnavailableError:
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._missed()
                 continue
-            if message["type"] == _SAY:
-                self._asked.put_nowait(message)
-            elif message["type"] == _EVENT:
-                self._take(message["room"], events.validate_python(message["event"]))
+            try:
+                self._hear(message)
+            except Exception:
+                logger.exception("What came over the channel layer is no event of this release")
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == _SAY:
+            self._asked.put_nowait(message)
+        elif message["type"] == _EVENT:
+            self._take(message["room"], events.validate_python(message["event"]))
 
     async def _renew(self) -> None:
         while True:
@@ -134,9 +141,10 @@ class LayerBus:
 
 
 @asynccontextmanager
-async def _reaching() -> AsyncIterator[None]:
+async def _reaching(seconds: float | None = _TIMEOUT_SECONDS) -> AsyncIterator[None]:
     try:
-        yield
+        async with asyncio.timeout(seconds):
+            yield
     except Exception as error:
         logger.warning("The channel layer fails: %r", error)
         raise UnavailableError from error

@@ -18,7 +18,8 @@ def close_deleted_room(instance: Room, **_: Any) -> None:
     """Close the connections of a room that was deleted, in the admin for example."""
     if not instance.manager_knows:
         transaction.on_commit(
-            lambda: with_manager(lambda manager: manager.room_deleted(instance.name))
+            lambda: with_manager(lambda manager: manager.room_deleted(instance.name)),
+            robust=True,
         )
 
 

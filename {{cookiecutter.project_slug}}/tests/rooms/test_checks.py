@@ -1,0 +1,213 @@
+"""What the manager does by itself from time to time, while clients come and go."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms import feeds
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError, UnavailableError
+from {{cookiecutter.__package}}.rooms.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.redis.connect import connect
+from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.tasks import end_tasks
+
+from ..contract.limits import within
+from ..redis_server import RedisServer
+from .test_manager import Socket, members, slow_down
+
+ROOMS = [f"room-{number}" for number in range(40)]
+
+
+async def test_a_check_sends_nobody_away_who_is_just_coming_in(
+    make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
+) -> None:
+    manager = make_manager(redis_url=redis_server.url)
+    sockets = []
+    for number, room in enumerate(ROOMS):
+        await manager.create_room(room)
+        sockets.append(socket := Socket())
+        coming = asyncio.create_task(manager.connect(room, socket.send, socket.close))
+        # At another moment each time.
+        for _ in range(number):
+            await asyncio.sleep(0)
+        await manager.check()
+        connection = await coming
+        await connection.written()
+        await manager.disconnect(connection)
+    assert {socket.closed for socket in sockets} == {None}
+
+
+async def test_a_message_sends_nobody_away_who_is_just_coming_in(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    entered, go_on = slow_down(monkeypatch, manager.engine.bus, "subscribe")
+    socket = Socket()
+    coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+    await entered.wait()
+    saying = asyncio.create_task(manager.publish("attic", "hello", "bea"))
+    # Longer than a message's own bell is waited for.
+    await asyncio.sleep(0.7)
+    go_on.set()
+    await saying
+    connection = await coming
+    await connection.written()
+    assert socket.closed is None
+    await manager.disconnect(connection)
+
+
+async def test_rooms_that_are_entered_again_during_a_check_are_heard_of(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: set[str] = set()
+    left, go_on = asyncio.Event(), asyncio.Event()
+    bus = manager.engine.bus
+    subscribe, unsubscribe = bus.subscribe, bus.unsubscribe
+
+    async def hear(room: str) -> None:
+        await subscribe(room)
+        heard.add(room)
+
+    async def hear_no_more(room: str) -> None:
+        heard.discard(room)
+        await unsubscribe(room)
+        left.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(bus, "subscribe", hear)
+    monkeypatch.setattr(bus, "unsubscribe", hear_no_more)
+    socket = Socket()
+    for room in ROOMS:
+        await manager.create_room(room)
+        await manager.disconnect(await manager.connect(room, socket.send, socket.close))
+    checking = asyncio.create_task(manager.check())
+    await left.wait()
+    here = [await manager.connect(room, socket.send, socket.close) for room in ROOMS]
+    go_on.set()
+    await checking
+    assert heard >= set(ROOMS)
+    for connection in here:
+        await manager.disconnect(connection)
+
+
+async def test_the_roll_is_called_though_the_rooms_cannot_be_listed(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    socket = Socket()
+    connection = await manager.connect("attic", socket.send, socket.close)
+    await manager.engine.presence.remove("attic", connection.user)
+
+    async def away(_: object) -> None:
+        raise UnavailableError
+
+    monkeypatch.setattr(manager.store, "existing", away)
+    with pytest.raises(UnavailableError):
+        await manager.check()
+    await within("the close", socket.ended.wait())
+    assert socket.closed == Close.REMOVED.row.code
+    await manager.disconnect(connection)
+
+
+async def test_a_room_that_is_deleted_a_second_time_leaves_no_messages(
+    manager: ConnectionManager,
+) -> None:
+    await manager.create_room("attic")
+    position = await manager.publish("attic", "of old", "ann")
+    # As if the first try had broken off after this.
+    await manager.store.delete("attic")
+    with pytest.raises(RoomNotFoundError):
+        await manager.close_room("attic")
+    await manager.create_room("attic")
+    socket = Socket()
+    connection = await manager.connect(
+        "attic", socket.send, socket.close, Handshake(after=position)
+    )
+    await connection.written()
+    assert '"recovered":false' in socket.frames[0]
+    await manager.disconnect(connection)
+
+
+async def test_who_leaves_while_joining_fails_is_no_member(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    entered, go_on = slow_down(monkeypatch, manager.engine.presence, "join")
+    socket = Socket()
+    coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+    await entered.wait()
+    await manager.close_room("attic")
+    await within("the close", socket.ended.wait())
+
+    async def away(_: object) -> None:
+        raise UnavailableError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(manager.engine.presence, "members", away)
+        go_on.set()
+        connection = await coming
+    assert await members(manager) == []
+    await manager.disconnect(connection)
+
+
+async def test_the_dead_keep_nobody_out(
+    make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
+) -> None:
+    manager = make_manager(redis_url=redis_server.url)
+    await manager.create_room("attic", capacity=1)
+    assert isinstance(manager.engine.presence, RedisPresence)
+    redis = connect(redis_server.url)
+    dying = RedisPresence(redis, manager.engine.presence.prefix, 0.1)
+    await dying.join("attic", "ann", "1")
+    await redis.aclose()
+    await asyncio.sleep(0.2)
+    socket = Socket()
+    connection = await manager.connect("attic", socket.send, socket.close)
+    assert await members(manager) == [connection.user]
+    await manager.disconnect(connection)
+
+
+async def test_a_task_that_swallows_its_cancellation_is_ended() -> None:
+    swallowed = asyncio.Event()
+
+    async def swallow() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            swallowed.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(swallow())
+    await asyncio.sleep(0)
+    await within("the end", end_tasks(task))
+    assert swallowed.is_set()
+    assert task.cancelled()
+
+
+async def test_the_keeper_outlives_a_long_outage(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    failures = iter(range(2_000))
+    back = asyncio.Event()
+
+    async def away() -> None:
+        if next(failures, None) is not None:
+            raise UnavailableError
+
+    async def there(names: set[str]) -> set[str]:
+        back.set()
+        return names
+
+    # Nobody waits between two tries.
+    monkeypatch.setattr(feeds, "_FIRST_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(manager, "ensure_rooms", away)
+    monkeypatch.setattr(manager.store, "existing", there)
+    await manager.start()
+    await within("the engine to be back", back.wait())
+    await manager.stop()
+    assert "The rooms can be reached again" in caplog.text
