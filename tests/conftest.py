@@ -1,12 +1,20 @@
 """Rendered projects for the tests, and the rule about what is missing."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from .project import FLAVOURS, Project
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the run replace what it can make."""
+    parser.addoption("--picture", action="store_true", help="replace the READMEs' picture")
 
 
 @pytest.fixture(params=FLAVOURS)
@@ -39,6 +47,30 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Projec
         return Project(output / "rooms-service", flavour)
 
     return prepare
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Node.js's packages of `tests/node`, installed once in all of this run's processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "node"
+    with FileLock(shared / "node.lock"):
+        if not (folder / "ready").exists():
+            shutil.copytree(Path(__file__).parent / "node", folder, dirs_exist_ok=True)
+            options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
+            done = subprocess.run(
+                ["npm", "install", *options],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
+            )
+            assert done.returncode == 0, done.stderr
+            (folder / "ready").touch()
+    return folder / "node_modules"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms import feeds
+from {{cookiecutter.__package}}.rooms import errors, feeds
 from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError, UnavailableError
 from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.redis.connect import connect
@@ -103,10 +102,10 @@ async def test_the_roll_is_called_though_the_rooms_cannot_be_listed(
     await manager.engine.presence.remove("attic", connection.user)
 
     async def away(_: object) -> None:
-        raise UnavailableError
+        raise errors.UnavailableError
 
     monkeypatch.setattr(manager.store, "existing", away)
-    with pytest.raises(UnavailableError):
+    with pytest.raises(errors.UnavailableError):
         await manager.check()
     await within("the close", socket.ended.wait())
     assert socket.closed == Close.REMOVED.row.code
@@ -120,7 +119,7 @@ async def test_a_room_that_is_deleted_a_second_time_leaves_no_messages(
     position = await manager.publish("attic", "of old", "ann")
     # As if the first try had broken off after this.
     await manager.store.delete("attic")
-    with pytest.raises(RoomNotFoundError):
+    with pytest.raises(errors.RoomNotFoundError):
         await manager.close_room("attic")
     await manager.create_room("attic")
     socket = Socket()
@@ -144,7 +143,7 @@ async def test_who_leaves_while_joining_fails_is_no_member(
     await within("the close", socket.ended.wait())
 
     async def away(_: object) -> None:
-        raise UnavailableError
+        raise errors.UnavailableError
 
     with monkeypatch.context() as patched:
         patched.setattr(manager.engine.presence, "members", away)
@@ -197,7 +196,7 @@ async def test_the_keeper_outlives_a_long_outage(
 
     async def away() -> None:
         if next(failures, None) is not None:
-            raise UnavailableError
+            raise errors.UnavailableError
 
     async def there(names: set[str]) -> set[str]:
         back.set()

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
     TypeAdapter,
-    ValidationError,
 )
 
+from .closes import Close
 from .events import Entry
 
 
@@ -57,6 +58,19 @@ class Ping(Frame):
     type: Literal["ping"] = "ping"
 
 
+def _close(name: object) -> Close:
+    if name in Close.__members__:
+        return Close[str(name)]
+    raise ValueError(f"must be one of {', '.join(Close.__members__)}")
+
+
+class ShowClose(Frame):
+    """Where DEBUG is on, end this connection with a row of the close table, to see what it does."""
+
+    type: Literal["debug-close"] = "debug-close"
+    close: Annotated[Close, BeforeValidator(_close)]
+
+
 class _WithId(BaseModel):
     id: MessageId
 
@@ -64,6 +78,9 @@ class _WithId(BaseModel):
 ClientFrame = Message | Refresh | Ping
 _client_frames: TypeAdapter[ClientFrame] = TypeAdapter(
     Annotated[ClientFrame, Field(discriminator="type")]
+)
+_debug_frames: TypeAdapter[ClientFrame | ShowClose] = TypeAdapter(
+    Annotated[ClientFrame | ShowClose, Field(discriminator="type")]
 )
 
 
@@ -74,7 +91,7 @@ def _absent(value: object) -> bool:
 class Welcome(Frame):
     """The first frame: the client is in the room.
 
-    `position` is that of the newest message. `recovered` is None for a client that did not
+    `position` is that of the newest message. `recovered` is null for a client that did not
     ask to resume. `members` is left out in a room without presence.
     """
 
@@ -83,7 +100,7 @@ class Welcome(Frame):
     user: str
     members: Annotated[list[str] | None, Field(exclude_if=_absent)] = None
     position: str
-    recovered: bool | None = None
+    recovered: bool | None
 
 
 class Said(Frame):
@@ -168,20 +185,21 @@ def said(entry: Entry) -> Encoded:
     return Encoded(text, len(text.encode()))
 
 
-def decode(text: str) -> ClientFrame:
+def decode(text: str, *, debug: bool = False) -> ClientFrame | ShowClose:
     """Read what a client sent.
 
     Raises:
         pydantic.ValidationError: it is no frame of this protocol; `problems` words it.
     """
-    return _client_frames.validate_json(text)
+    return (_debug_frames if debug else _client_frames).validate_json(text)
 
 
 def sent_id(text: str) -> str | None:
     """Find the `id` in a message that was refused, to name it in the answer."""
     try:
-        return _WithId.model_validate_json(text).id
-    except ValidationError:
+        # It reads some that pydantic does not, such as half of a surrogate pair.
+        return _WithId.model_validate(json.loads(text)).id
+    except (ValueError, RecursionError):
         return None
 
 

@@ -296,7 +296,7 @@ class ConnectionManager(RoomRegistry):
         if isinstance(received, bytes):
             raise ClosedError(Close.BINARY_FRAME)
         try:
-            frame = frames.decode(received)
+            frame = frames.decode(received, debug=self.config.debug)
         except ValidationError as error:
             detail = frames.problems(error.errors(), skip=1)
             self._refuse(connection, "invalid-message", detail, frames.sent_id(received))
@@ -308,6 +308,8 @@ class ConnectionManager(RoomRegistry):
                 self._refresh(connection, frame.token)
             case frames.Ping():
                 self._answer(connection, frames.Pong())
+            case frames.ShowClose():
+                raise ClosedError(frame.close)
             case _:
                 assert_never(frame)
 

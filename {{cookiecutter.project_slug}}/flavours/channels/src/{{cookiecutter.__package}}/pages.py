@@ -1,16 +1,31 @@
-"""What a browser is shown."""
+"""What a browser is shown. There is nothing to forge: other methods than reading are refused."""
 
-from pathlib import Path
-
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-_STATIC = Path(__file__).parent / "static"
+from . import about, page
+from .realtime.services import manager_of
+from .rooms.asyncapi import describe
 
 
-@csrf_exempt  # nothing to forge: other methods than reading are refused
+@csrf_exempt
 @require_safe
-def index(_: HttpRequest) -> HttpResponse:
-    """The page."""
-    return HttpResponse((_STATIC / "index.html").read_bytes())
+def index(request: HttpRequest) -> HttpResponse:
+    """The page on which people talk."""
+    debug = manager_of(request).config.debug
+    return HttpResponse(page.rooms_page(debug=debug), headers=page.HEADERS)
+
+
+@csrf_exempt
+@require_safe
+def protocol(_: HttpRequest) -> HttpResponse:
+    """The page that shows the protocol."""
+    return HttpResponse(page.protocol_page(), headers=page.HEADERS)
+
+
+@csrf_exempt
+@require_safe
+def asyncapi(_: HttpRequest) -> JsonResponse:
+    """The description of the protocol."""
+    return JsonResponse(describe(about.TITLE, about.VERSION, about.SUMMARY))

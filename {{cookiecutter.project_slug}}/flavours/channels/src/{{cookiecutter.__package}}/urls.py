@@ -3,11 +3,13 @@
 from django.contrib import admin
 from django.urls import path
 
+from . import pages
 from .api import api
-from .pages import index
 
 urlpatterns = [
-    path("", index),
+    path("", pages.index),
+    path("docs/socket", pages.protocol),
+    path("asyncapi.json", pages.asyncapi),
     path("admin/", admin.site.urls),
     path("", api.urls),
 ]

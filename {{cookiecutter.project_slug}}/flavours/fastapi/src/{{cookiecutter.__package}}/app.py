@@ -9,9 +9,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from . import about, api, pages, sockets
+from . import about, api, page, pages, sockets
 from .config import Config, load_config
 from .dependencies import check_caller
 from .engines import build_manager
@@ -35,6 +36,7 @@ def create_app(config: Config | None = None) -> FastAPI:
     )
     app.state.config = config
     app.state.manager = build_manager(config)
+    app.mount("/static", StaticFiles(directory=page.STATIC))
     for router in (pages.router, api.router, sockets.router):
         app.include_router(router)
     app.add_exception_handler(RoomsError, _rooms_error)

@@ -1,15 +1,28 @@
 """What a browser is shown."""
 
-from pathlib import Path
-
 from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi.responses import JSONResponse, Response
+
+from . import about, page
+from .dependencies import ConfigDependency
+from .rooms.asyncapi import describe
 
 router = APIRouter(include_in_schema=False)
-_STATIC = Path(__file__).parent / "static"
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-async def index() -> FileResponse:
-    """The page."""
-    return FileResponse(_STATIC / "index.html")
+async def index(config: ConfigDependency) -> Response:
+    """The page on which people talk."""
+    return Response(page.rooms_page(debug=config.debug), headers=page.HEADERS)
+
+
+@router.api_route("/docs/socket", methods=["GET", "HEAD"])
+async def protocol() -> Response:
+    """The page that shows the protocol."""
+    return Response(page.protocol_page(), headers=page.HEADERS)
+
+
+@router.api_route("/asyncapi.json", methods=["GET", "HEAD"])
+async def asyncapi() -> JSONResponse:
+    """The description of the protocol."""
+    return JSONResponse(describe(about.TITLE, about.VERSION, about.SUMMARY))

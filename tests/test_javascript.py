@@ -1,0 +1,99 @@
+"""The client's types, and the description of the protocol, by the tools that read them."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .project import FLAVOURS, Project
+
+CLIENT = ["closes", "outbox", "rooms"]
+COMPILER = [
+    *("--strict", "--allowJs", "--checkJs", "--skipLibCheck"),
+    *("--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"),
+    *("--lib", "es2022,dom,dom.iterable"),
+]
+# Nothing of the project is imported but this, so it is the same from any folder.
+DESCRIBE = """
+import json
+from {package} import about
+from {package}.rooms.asyncapi import describe
+print(json.dumps(describe(about.TITLE, about.VERSION, about.SUMMARY)))
+"""
+
+
+def compile_client(node_modules: Path, folder: Path, *options: str) -> None:
+    """Run TypeScript's compiler on the client's modules."""
+    sources = [str(folder / f"{name}.js") for name in CLIENT]
+    done = subprocess.run(
+        ["node", str(node_modules / "typescript/bin/tsc"), *COMPILER, *options, *sources],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_client_is_typed(project: Project, node_modules: Path, tmp_path: Path) -> None:
+    """Its comments hold, and its declarations are made of them.
+
+    After a change, copy what the failure shows.
+    """
+    static = project.package / "static"
+    for name in CLIENT:
+        (tmp_path / f"{name}.js").write_text((static / f"{name}.js").read_text())
+    made = tmp_path / "made"
+    compile_client(
+        node_modules, tmp_path, "--declaration", "--emitDeclarationOnly", "--outDir", str(made)
+    )
+    for name in CLIENT:
+        file = f"{name}.d.ts"
+        assert (static / file).read_text() == (made / file).read_text(), f"{made / file} differs"
+
+
+def describe(project: Project) -> str:
+    """Print the description of a project's protocol."""
+    done = project.run(str(project.python), "-c", DESCRIBE.format(package=project.package.name))
+    return done.stdout
+
+
+def test_the_protocol_is_described_as_asyncapi_has_it(project: Project, node_modules: Path) -> None:
+    done = subprocess.run(
+        ["node", str(node_modules.parent / "parse.mjs")],
+        input=describe(project),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_the_parser_finds_what_is_wrong(project: Project, node_modules: Path) -> None:
+    document = json.loads(describe(project))
+    del document["channels"]["room"]["messages"]["Pong"]
+    done = subprocess.run(
+        ["node", str(node_modules.parent / "parse.mjs")],
+        input=json.dumps(document),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "Pong" in done.stdout
+
+
+def test_the_flavours_speak_the_same(prepared: Callable[[str], Project]) -> None:
+    one, other = (describe(prepared(flavour)) for flavour in FLAVOURS)
+    assert one == other
+
+
+@pytest.mark.parametrize("name", [*CLIENT, "page", "lessons", "visit", "protocol"])
+def test_a_module_asks_no_other_host(project: Project, name: str) -> None:
+    text = (project.package / f"static/{name}.js").read_text()
+    assert "://" not in text
+    assert "innerHTML" not in text
+    assert "eval" not in text

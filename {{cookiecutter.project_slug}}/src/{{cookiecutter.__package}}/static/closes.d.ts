@@ -1,0 +1,33 @@
+/**
+ * @typedef {object} CloseRow
+ * @property {string} name
+ * @property {number} code
+ * @property {string | null} reason null where the server's library words it
+ * @property {string | null} lastWords the type of the frame before the close
+ * @property {string} advice what to do
+ * @property {string} advised the same, in words
+ * @property {string} explanation
+ */
+/** @type {readonly CloseRow[]} */
+export const closes: readonly CloseRow[];
+export type CloseRow = {
+    name: string;
+    code: number;
+    /**
+     * null where the server's library words it
+     */
+    reason: string | null;
+    /**
+     * the type of the frame before the close
+     */
+    lastWords: string | null;
+    /**
+     * what to do
+     */
+    advice: string;
+    /**
+     * the same, in words
+     */
+    advised: string;
+    explanation: string;
+};

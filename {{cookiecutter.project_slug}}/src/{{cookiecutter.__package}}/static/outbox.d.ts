@@ -1,0 +1,93 @@
+/** What was sent was refused, or can't be sent any more. */
+export class NotSent extends Error {
+    /**
+     * @param {string} code `closed`, or the code of the service's error
+     * @param {string} detail
+     */
+    constructor(code: string, detail: string);
+    code: string;
+}
+/** Keeps messages in order, and sends them as fast as the service allows. */
+export class Outbox {
+    /**
+     * @param {(text: string) => void} transmit
+     * @param {number} rate messages a second, and as many at once
+     */
+    constructor(transmit: (text: string) => void, rate: number);
+    /** What did not come back yet, in order. */
+    get pending(): {
+        id: string;
+        body: unknown;
+    }[];
+    /**
+     * Keep a message until it comes back.
+     *
+     * @param {Json} body
+     * @param {string | undefined} given the `id` that it may have been sent with before
+     * @returns {Promise<Message>}
+     */
+    add(body: Json, given: string | undefined): Promise<Message>;
+    /** Let all be sent: over a new connection, or again. */
+    rewind(): void;
+    /**
+     * Send what waits, in order, as far as that is allowed now.
+     *
+     * @returns {Flushed}
+     */
+    flush(): Flushed;
+    /** @param {Message} message one's own, as it came back */
+    settle(message: Message): void;
+    /**
+     * What was sent again before a ping, and has not come back by its pong, had been said before.
+     *
+     * @param {SentAgain} again
+     * @param {string} user
+     */
+    settleSaid(again: SentAgain, user: string): void;
+    /**
+     * Keep what can't be said now, and fail what never can.
+     *
+     * @param {import("./rooms.js").Refusal} refusal
+     * @returns {boolean} whether something is to be sent again
+     */
+    refuse({ id, code, detail }: import("./rooms.js").Refusal): boolean;
+    /** @param {string} reason why nothing can be sent any more */
+    fail(reason: string): void;
+    #private;
+}
+export type Json = import("./rooms.js").Json;
+export type Message = import("./rooms.js").Message;
+export type Kept = {
+    id: string;
+    body: Json;
+};
+export type Pending = {
+    id: string;
+    body: Json;
+    text: string;
+    /**
+     * how often it was sent
+     */
+    sends: number;
+    /**
+     * whether it is yet to be sent over this connection
+     */
+    waits: boolean;
+    promise: Promise<Message>;
+    resolve: (message: Message) => void;
+    reject: (error: Error) => void;
+};
+/**
+ * each with how often it had been sent by then
+ */
+export type SentAgain = [Pending, number][];
+export type Flushed = {
+    /**
+     * what had been sent before
+     */
+    again: SentAgain;
+    /**
+     * whether more waits
+     */
+    left: boolean;
+};

@@ -1,0 +1,191 @@
+/** What a room's client was asked to send, until it came back. */
+
+/**
+ * @typedef {import("./rooms.js").Json} Json
+ * @typedef {import("./rooms.js").Message} Message
+ *
+ * @typedef {object} Kept
+ * @property {string} id
+ * @property {Json} body
+ *
+ * @typedef {object} Pending
+ * @property {string} id
+ * @property {Json} body
+ * @property {string} text
+ * @property {number} sends how often it was sent
+ * @property {boolean} waits whether it is yet to be sent over this connection
+ * @property {Promise<Message>} promise
+ * @property {(message: Message) => void} resolve
+ * @property {(error: Error) => void} reject
+ *
+ * @typedef {[Pending, number][]} SentAgain each with how often it had been sent by then
+ *
+ * @typedef {object} Flushed
+ * @property {SentAgain} again what had been sent before
+ * @property {boolean} left whether more waits
+ */
+
+const LONGEST_ID = 64;
+
+/** What was sent was refused, or can't be sent any more. */
+export class NotSent extends Error {
+  /**
+   * @param {string} code `closed`, or the code of the service's error
+   * @param {string} detail
+   */
+  constructor(code, detail) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+/** Keeps messages in order, and sends them as fast as the service allows. */
+export class Outbox {
+  /** @type {Map<string, Pending>} */ #pending = new Map();
+  /** @type {(text: string) => void} */ #transmit;
+  /** @type {number} */ #rate;
+  /** @type {number} */ #allowance;
+  #allowedAt = Date.now();
+
+  /**
+   * @param {(text: string) => void} transmit
+   * @param {number} rate messages a second, and as many at once
+   */
+  constructor(transmit, rate) {
+    this.#transmit = transmit;
+    this.#rate = this.#allowance = rate;
+  }
+
+  /** What did not come back yet, in order. */
+  get pending() {
+    return [...this.#pending.values()].map(({ id, body }) => ({ id, body }));
+  }
+
+  /**
+   * Keep a message until it comes back.
+   *
+   * @param {Json} body
+   * @param {string | undefined} given the `id` that it may have been sent with before
+   * @returns {Promise<Message>}
+   */
+  add(body, given) {
+    const before = this.#pending.get(given ?? "");
+    if (before) {
+      return before.promise;
+    }
+    if (JSON.stringify(body) === undefined) {
+      throw new TypeError("The body is nothing that JSON has.");
+    }
+    const id = given ?? newId();
+    if (id === "" || id.length > LONGEST_ID) {
+      throw new RangeError(`An id has 1 to ${LONGEST_ID} characters.`);
+    }
+    const text = JSON.stringify({ type: "message", body, id });
+    let resolve = /** @type {Pending["resolve"]} */ (() => {});
+    let reject = /** @type {Pending["reject"]} */ (() => {});
+    /** @type {Promise<Message>} */
+    const promise = new Promise((...both) => ([resolve, reject] = both));
+    const sends = given === undefined ? 0 : 1;
+    this.#pending.set(id, { id, body, text, sends, waits: true, promise, resolve, reject });
+    return promise;
+  }
+
+  /** Let all be sent: over a new connection, or again. */
+  rewind() {
+    for (const pending of this.#pending.values()) {
+      pending.waits = true;
+    }
+  }
+
+  /**
+   * Send what waits, in order, as far as that is allowed now.
+   *
+   * @returns {Flushed}
+   */
+  flush() {
+    /** @type {SentAgain} */
+    const again = [];
+    for (const pending of this.#pending.values()) {
+      if (!pending.waits) {
+        continue;
+      }
+      if (!this.#allowed()) {
+        return { again, left: true };
+      }
+      pending.waits = false;
+      if (pending.sends++ > 0) {
+        again.push([pending, pending.sends]);
+      }
+      this.#transmit(pending.text);
+    }
+    return { again, left: false };
+  }
+
+  /** @param {Message} message one's own, as it came back */
+  settle(message) {
+    const id = message.id ?? "";
+    this.#pending.get(id)?.resolve(message);
+    this.#pending.delete(id);
+  }
+
+  /**
+   * What was sent again before a ping, and has not come back by its pong, had been said before.
+   *
+   * @param {SentAgain} again
+   * @param {string} user
+   */
+  settleSaid(again, user) {
+    for (const [{ id, body, waits, sends }, then] of again) {
+      if (!waits && sends === then) {
+        this.settle({ type: "message", position: null, from: user, body, at: null, id });
+      }
+    }
+  }
+
+  /**
+   * Keep what can't be said now, and fail what never can.
+   *
+   * @param {import("./rooms.js").Refusal} refusal
+   * @returns {boolean} whether something is to be sent again
+   */
+  refuse({ id, code, detail }) {
+    const pending = this.#pending.get(id ?? "");
+    if (!pending) {
+      return false;
+    }
+    if (code === "unavailable") {
+      pending.waits = true;
+      return true;
+    }
+    this.#pending.delete(pending.id);
+    pending.reject(new NotSent(code, detail));
+    return false;
+  }
+
+  /** @param {string} reason why nothing can be sent any more */
+  fail(reason) {
+    const all = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of all) {
+      reject(new NotSent("closed", reason));
+    }
+  }
+
+  #allowed() {
+    const now = Date.now();
+    const earned = (Math.max(now - this.#allowedAt, 0) / 1000) * this.#rate;
+    this.#allowance = Math.min(this.#rate, this.#allowance + earned);
+    this.#allowedAt = now;
+    if (this.#allowance < 1) {
+      return false;
+    }
+    this.#allowance--;
+    return true;
+  }
+}
+
+// `crypto.randomUUID` is there only where the page came over TLS.
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

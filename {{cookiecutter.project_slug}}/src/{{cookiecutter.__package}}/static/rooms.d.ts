@@ -1,0 +1,253 @@
+/**
+ * Find a close in the table.
+ *
+ * @param {number} code
+ * @param {string} reason
+ * @returns {CloseRow | null}
+ */
+export function findClose(code: number, reason: string): CloseRow | null;
+export { NotSent };
+/**
+ * @typedef {unknown} Json any value that JSON has
+ *
+ * @typedef {import("./closes.js").CloseRow} CloseRow
+ *
+ * @typedef {object} Welcome
+ * @property {"welcome"} type
+ * @property {string} room
+ * @property {string} user the name by which the others see this client
+ * @property {string[]} [members] who is here; absent where the room tells nobody
+ * @property {string} position
+ * @property {boolean | null} recovered null at the first time; false if something may be missing
+ *
+ * @typedef {object} Message
+ * @property {"message"} type
+ * @property {string | null} position null if it was said before, and it can't be told where
+ * @property {string} from
+ * @property {Json} body
+ * @property {string | null} at RFC 3339, in UTC
+ * @property {string} [id] as the sender gave it
+ *
+ * @typedef {object} Member
+ * @property {"joined" | "left"} type
+ * @property {string} user
+ *
+ * @typedef {object} Refusal
+ * @property {"error"} type
+ * @property {"invalid-message" | "invalid-token" | "unavailable"} code
+ * @property {string} detail
+ * @property {string} [id]
+ *
+ * @typedef {object} Closing
+ * @property {number} code
+ * @property {string} reason
+ * @property {CloseRow | null} row null if the table of closes has not got it
+ *
+ * @typedef {object} State
+ * @property {"connecting" | "open" | "waiting" | "closed"} name
+ * @property {Closing | null} closing why the last connection ended, until there is another
+ * @property {number | null} until when it comes back, in ms as `Date.now()` has them, if waiting
+ *
+ * @typedef {object} Frame
+ * @property {boolean} sent false if it was received
+ * @property {string} text
+ *
+ * @typedef {object} Events
+ * @property {State} state
+ * @property {Welcome} welcome
+ * @property {Message} message in order, none twice, one's own too
+ * @property {Member} joined
+ * @property {Member} left
+ * @property {Refusal} error
+ * @property {Frame} frame
+ *
+ * @typedef {object} Options
+ * @property {() => string | Promise<string>} [token] gets a new token; called again for each
+ * @property {string | null} [after] the position that was seen last, to come back to it
+ * @property {number} [heartbeat] ms of silence after which the service is asked for a sign of life
+ * @property {number} [patience] ms to wait for any answer of the service, or for a token
+ * @property {number} [firstDelay] ms before coming back, at most; it doubles each time
+ * @property {number} [longestDelay] ms
+ * @property {number} [messagesPerSecond] fewer than the service allows
+ * @property {typeof WebSocket} [WebSocket]
+ */
+/** Throw it from a token source if asking again is of no use: the room is closed then. */
+export class Refused extends Error {
+}
+/** One room, with one connection at a time. */
+export class Room {
+    /**
+     * It connects when `connect` is called.
+     *
+     * @param {string | URL} url such as `/ws/lobby`
+     * @param {Options} [options]
+     */
+    constructor(url: string | URL, { token, after, ...options }?: Options);
+    /** How it is. */
+    get state(): State;
+    /** The position of the newest message that was heard: keep it, and give it as `after`. */
+    get position(): string | null;
+    /** What was sent and did not come back yet, in order: keep it to send it again. */
+    get pending(): {
+        id: string;
+        body: unknown;
+    }[];
+    /**
+     * Listen.
+     *
+     * @template {keyof Events} K
+     * @param {K} type
+     * @param {(detail: Events[K]) => void} listener
+     * @returns {() => void} ends that
+     */
+    on<K extends keyof Events>(type: K, listener: (detail: Events[K]) => void): () => void;
+    /** Connect: for the first time, again after the end, or rather than wait any longer. */
+    connect(): void;
+    /** Leave, and fail what is still pending. */
+    close(): void;
+    /**
+     * Say something, as soon as there is a connection.
+     *
+     * @param {Json} body
+     * @param {object} [options]
+     * @param {string} [options.id] the `id` that it may have been sent with before, as after a reload
+     * @returns {Promise<Message>} what came back; it fails with `NotSent`
+     */
+    send(body: Json, { id }?: {
+        id?: string | undefined;
+    }): Promise<Message>;
+    /**
+     * Send a frame that this client knows nothing of, if it is connected.
+     *
+     * @param {Json} frame
+     * @returns {boolean} whether it was sent
+     */
+    sendFrame(frame: Json): boolean;
+    #private;
+}
+/**
+ * any value that JSON has
+ */
+export type Json = unknown;
+export type CloseRow = import("./closes.js").CloseRow;
+export type Welcome = {
+    type: "welcome";
+    room: string;
+    /**
+     * the name by which the others see this client
+     */
+    user: string;
+    /**
+     * who is here; absent where the room tells nobody
+     */
+    members?: string[] | undefined;
+    position: string;
+    /**
+     * null at the first time; false if something may be missing
+     */
+    recovered: boolean | null;
+};
+export type Message = {
+    type: "message";
+    /**
+     * null if it was said before, and it can't be told where
+     */
+    position: string | null;
+    from: string;
+    body: Json;
+    /**
+     * RFC 3339, in UTC
+     */
+    at: string | null;
+    /**
+     * as the sender gave it
+     */
+    id?: string | undefined;
+};
+export type Member = {
+    type: "joined" | "left";
+    user: string;
+};
+export type Refusal = {
+    type: "error";
+    code: "invalid-message" | "invalid-token" | "unavailable";
+    detail: string;
+    id?: string | undefined;
+};
+export type Closing = {
+    code: number;
+    reason: string;
+    /**
+     * null if the table of closes has not got it
+     */
+    row: CloseRow | null;
+};
+export type State = {
+    name: "connecting" | "open" | "waiting" | "closed";
+    /**
+     * why the last connection ended, until there is another
+     */
+    closing: Closing | null;
+    /**
+     * when it comes back, in ms as `Date.now()` has them, if waiting
+     */
+    until: number | null;
+};
+export type Frame = {
+    /**
+     * false if it was received
+     */
+    sent: boolean;
+    text: string;
+};
+export type Events = {
+    state: State;
+    welcome: Welcome;
+    /**
+     * in order, none twice, one's own too
+     */
+    message: Message;
+    joined: Member;
+    left: Member;
+    error: Refusal;
+    frame: Frame;
+};
+export type Options = {
+    /**
+     * gets a new token; called again for each
+     */
+    token?: (() => string | Promise<string>) | undefined;
+    /**
+     * the position that was seen last, to come back to it
+     */
+    after?: string | null | undefined;
+    /**
+     * ms of silence after which the service is asked for a sign of life
+     */
+    heartbeat?: number | undefined;
+    /**
+     * ms to wait for any answer of the service, or for a token
+     */
+    patience?: number | undefined;
+    /**
+     * ms before coming back, at most; it doubles each time
+     */
+    firstDelay?: number | undefined;
+    /**
+     * ms
+     */
+    longestDelay?: number | undefined;
+    /**
+     * fewer than the service allows
+     */
+    messagesPerSecond?: number | undefined;
+    WebSocket?: {
+        new (url: string | URL, protocols?: string | string[]): WebSocket;
+        prototype: WebSocket;
+        readonly CONNECTING: 0;
+        readonly OPEN: 1;
+        readonly CLOSING: 2;
+        readonly CLOSED: 3;
+    } | undefined;
+};
+import { NotSent } from "./outbox.js";

@@ -1,0 +1,510 @@
+/**
+ * A client for the rooms of this service: it comes back by itself, and misses nothing.
+ *
+ * It needs no library. `closes.js` holds what the service's table of closes advises, `outbox.js`
+ * what is yet to be sent: take the three.
+ */
+
+import { closes } from "./closes.js";
+import { NotSent, Outbox } from "./outbox.js";
+
+export { NotSent };
+
+const SUBPROTOCOL = "rooms.v1";
+const BROKEN = 1006;
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+const REFRESH_AHEAD = 60_000;
+
+/**
+ * @typedef {unknown} Json any value that JSON has
+ *
+ * @typedef {import("./closes.js").CloseRow} CloseRow
+ *
+ * @typedef {object} Welcome
+ * @property {"welcome"} type
+ * @property {string} room
+ * @property {string} user the name by which the others see this client
+ * @property {string[]} [members] who is here; absent where the room tells nobody
+ * @property {string} position
+ * @property {boolean | null} recovered null at the first time; false if something may be missing
+ *
+ * @typedef {object} Message
+ * @property {"message"} type
+ * @property {string | null} position null if it was said before, and it can't be told where
+ * @property {string} from
+ * @property {Json} body
+ * @property {string | null} at RFC 3339, in UTC
+ * @property {string} [id] as the sender gave it
+ *
+ * @typedef {object} Member
+ * @property {"joined" | "left"} type
+ * @property {string} user
+ *
+ * @typedef {object} Refusal
+ * @property {"error"} type
+ * @property {"invalid-message" | "invalid-token" | "unavailable"} code
+ * @property {string} detail
+ * @property {string} [id]
+ *
+ * @typedef {object} Closing
+ * @property {number} code
+ * @property {string} reason
+ * @property {CloseRow | null} row null if the table of closes has not got it
+ *
+ * @typedef {object} State
+ * @property {"connecting" | "open" | "waiting" | "closed"} name
+ * @property {Closing | null} closing why the last connection ended, until there is another
+ * @property {number | null} until when it comes back, in ms as `Date.now()` has them, if waiting
+ *
+ * @typedef {object} Frame
+ * @property {boolean} sent false if it was received
+ * @property {string} text
+ *
+ * @typedef {object} Events
+ * @property {State} state
+ * @property {Welcome} welcome
+ * @property {Message} message in order, none twice, one's own too
+ * @property {Member} joined
+ * @property {Member} left
+ * @property {Refusal} error
+ * @property {Frame} frame
+ *
+ * @typedef {object} Options
+ * @property {() => string | Promise<string>} [token] gets a new token; called again for each
+ * @property {string | null} [after] the position that was seen last, to come back to it
+ * @property {number} [heartbeat] ms of silence after which the service is asked for a sign of life
+ * @property {number} [patience] ms to wait for any answer of the service, or for a token
+ * @property {number} [firstDelay] ms before coming back, at most; it doubles each time
+ * @property {number} [longestDelay] ms
+ * @property {number} [messagesPerSecond] fewer than the service allows
+ * @property {typeof WebSocket} [WebSocket]
+ */
+
+/** Throw it from a token source if asking again is of no use: the room is closed then. */
+export class Refused extends Error {}
+
+/**
+ * Find a close in the table.
+ *
+ * @param {number} code
+ * @param {string} reason
+ * @returns {CloseRow | null}
+ */
+export function findClose(code, reason) {
+  const rows = closes.filter((row) => row.code === code);
+  const named = rows.find((row) => row.reason === reason);
+  return named ?? rows.find((row) => row.reason === null) ?? null;
+}
+
+/** One room, with one connection at a time. */
+export class Room {
+  /** @type {string} */ #url;
+  /** @type {Required<Omit<Options, "token" | "after">>} */ #options;
+  /** @type {Options["token"]} */ #source;
+  /** @type {State} */ #state = { name: "closed", closing: null, until: null };
+  /** @type {string | null} */ #position;
+  /** @type {string | null} */ #token = null;
+  /** @type {WebSocket | null} */ #socket = null;
+  /** @type {Outbox} */ #outbox;
+  /** @type {import("./outbox.js").SentAgain[]} */ #pings = [];
+  /** @type {Map<string, Set<(detail: any) => void>>} */ #listeners = new Map();
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
+  /** @type {number | null} */ #retryAfter = null;
+  #user = "";
+  #heard = 0;
+  // Each connection is another attempt: what began in an earlier one is void.
+  #attempt = 0;
+  #failures = 0;
+  #refusals = 0;
+
+  /**
+   * It connects when `connect` is called.
+   *
+   * @param {string | URL} url such as `/ws/lobby`
+   * @param {Options} [options]
+   */
+  constructor(url, { token, after = null, ...options } = {}) {
+    const full = new URL(url, globalThis.location?.href);
+    full.protocol = full.protocol.replace("http", "ws");
+    this.#url = full.href;
+    this.#source = token;
+    this.#position = after;
+    this.#options = {
+      heartbeat: 15_000,
+      patience: 10_000,
+      firstDelay: 500,
+      longestDelay: 30_000,
+      messagesPerSecond: 10,
+      WebSocket: globalThis.WebSocket,
+      ...options,
+    };
+    this.#outbox = new Outbox((text) => this.#transmit(text), this.#options.messagesPerSecond);
+  }
+
+  /** How it is. */
+  get state() {
+    return this.#state;
+  }
+
+  /** The position of the newest message that was heard: keep it, and give it as `after`. */
+  get position() {
+    return this.#position;
+  }
+
+  /** What was sent and did not come back yet, in order: keep it to send it again. */
+  get pending() {
+    return this.#outbox.pending;
+  }
+
+  /**
+   * Listen.
+   *
+   * @template {keyof Events} K
+   * @param {K} type
+   * @param {(detail: Events[K]) => void} listener
+   * @returns {() => void} ends that
+   */
+  on(type, listener) {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners.add(listener));
+    return () => void listeners.delete(listener);
+  }
+
+  /** Connect: for the first time, again after the end, or rather than wait any longer. */
+  connect() {
+    if (this.#state.name === "closed" || this.#state.name === "waiting") {
+      globalThis.addEventListener?.("online", this.#networkChanged);
+      globalThis.addEventListener?.("offline", this.#networkChanged);
+      void this.#connect();
+    }
+  }
+
+  /** Leave, and fail what is still pending. */
+  close() {
+    this.#letGo()?.close(1000);
+    this.#end({ code: 1000, reason: "", row: null });
+  }
+
+  /**
+   * Say something, as soon as there is a connection.
+   *
+   * @param {Json} body
+   * @param {object} [options]
+   * @param {string} [options.id] the `id` that it may have been sent with before, as after a reload
+   * @returns {Promise<Message>} what came back; it fails with `NotSent`
+   */
+  send(body, { id } = {}) {
+    if (this.#state.name === "closed" && this.#state.closing) {
+      return Promise.reject(new NotSent("closed", "The room is closed."));
+    }
+    const promise = this.#outbox.add(body, id);
+    this.#flush();
+    return promise;
+  }
+
+  /**
+   * Send a frame that this client knows nothing of, if it is connected.
+   *
+   * @param {Json} frame
+   * @returns {boolean} whether it was sent
+   */
+  sendFrame(frame) {
+    if (this.#state.name !== "open") {
+      return false;
+    }
+    this.#transmit(JSON.stringify(frame));
+    return true;
+  }
+
+  async #connect() {
+    this.#letGo();
+    const attempt = this.#attempt;
+    this.#retryAfter = null;
+    this.#after("answer", this.#options.patience, () => this.#lost("No answer"));
+    this.#setState({ name: "connecting", closing: this.#state.closing, until: null });
+    if (expiry(this.#token) <= Date.now()) {
+      this.#token = null;
+    }
+    try {
+      this.#token ??= (await this.#source?.()) ?? null;
+    } catch (error) {
+      if (attempt === this.#attempt) {
+        this.#letGo();
+        this.#noToken(error);
+      }
+      return;
+    }
+    if (attempt === this.#attempt) {
+      this.#open();
+    }
+  }
+
+  /** @param {unknown} error */
+  #noToken(error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const closing = { code: BROKEN, reason, row: null };
+    if (error instanceof Refused) {
+      this.#end(closing);
+    } else {
+      this.#wait(closing, null);
+    }
+  }
+
+  #open() {
+    const url = new URL(this.#url);
+    if (this.#position !== null) {
+      url.searchParams.set("after", this.#position);
+    }
+    const bearer = this.#token === null ? [] : [`bearer.${this.#token}`];
+    const socket = new this.#options.WebSocket(url.href, [SUBPROTOCOL, ...bearer]);
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => this.#take(String(data));
+    socket.onclose = ({ code, reason }) => {
+      this.#letGo();
+      this.#closed(code, reason);
+    };
+  }
+
+  /**
+   * Hear nothing more of the connection that there is, and wait for nothing.
+   *
+   * @returns {WebSocket | null} its socket
+   */
+  #letGo() {
+    const socket = this.#socket;
+    this.#attempt++;
+    this.#socket = null;
+    this.#pings = [];
+    [...this.#timers.keys()].forEach((name) => this.#stop(name));
+    if (socket) {
+      socket.onmessage = socket.onclose = null;
+    }
+    return socket;
+  }
+
+  /** @param {string} reason */
+  #lost(reason) {
+    this.#letGo()?.close();
+    this.#closed(BROKEN, reason);
+  }
+
+  /**
+   * Do what the table of closes advises.
+   *
+   * @param {number} code
+   * @param {string} reason
+   */
+  #closed(code, reason) {
+    const row = findClose(code, reason);
+    const closing = { code, reason, row };
+    if (row?.advice === "STOP") {
+      this.#end(closing);
+    } else if (row?.advice.startsWith("AUTHENTICATE")) {
+      this.#token = null;
+      this.#refusals++;
+      if (!this.#source || (row.advice === "AUTHENTICATE" && this.#refusals > 1)) {
+        this.#end(closing);
+      } else {
+        this.#wait(closing, this.#refusals > 1 ? null : 0);
+      }
+    } else {
+      this.#wait(closing, this.#retryAfter === null ? null : this.#retryAfter * 1000);
+    }
+  }
+
+  /**
+   * @param {Closing} closing
+   * @param {number | null} told in ms; null for a delay that grows
+   */
+  #wait(closing, told) {
+    const { firstDelay, longestDelay } = this.#options;
+    const grown = Math.min(firstDelay * 2 ** this.#failures++, longestDelay);
+    const delay = told ?? grown * (0.5 + Math.random() / 2);
+    this.#after("return", delay, () => void this.#connect());
+    this.#setState({ name: "waiting", closing, until: Date.now() + delay });
+  }
+
+  /** @param {Closing} closing */
+  #end(closing) {
+    globalThis.removeEventListener?.("online", this.#networkChanged);
+    globalThis.removeEventListener?.("offline", this.#networkChanged);
+    this.#failures = this.#refusals = 0;
+    this.#setState({ name: "closed", closing, until: null });
+    this.#outbox.fail(closing.reason || "The room is closed.");
+  }
+
+  #networkChanged = () => {
+    if (this.#state.name === "waiting") {
+      void this.#connect();
+    } else if (this.#state.name === "open") {
+      this.#ping([]);
+    }
+  };
+
+  /** @param {string} text */
+  #take(text) {
+    this.#heard = Date.now();
+    this.#tell("frame", { sent: false, text });
+    const frame = JSON.parse(text);
+    switch (frame.type) {
+      case "welcome":
+        this.#welcome(frame);
+        break;
+      case "message":
+        this.#position = frame.position;
+        this.#tell("message", frame);
+        if (frame.from === this.#user) {
+          this.#outbox.settle(frame);
+        }
+        break;
+      case "error":
+        this.#tell("error", frame);
+        if (this.#outbox.refuse(frame)) {
+          this.#after("flush", this.#options.firstDelay * 2, () => this.#flush());
+        }
+        break;
+      case "pong":
+        this.#outbox.settleSaid(this.#pings.shift() ?? [], this.#user);
+        if (this.#pings.length === 0) {
+          this.#stop("answer");
+        }
+        break;
+      default:
+        this.#retryAfter = frame.retry_after ?? null;
+        this.#tell(frame.type, frame);
+    }
+  }
+
+  /** @param {Welcome} welcome */
+  #welcome(welcome) {
+    this.#stop("answer");
+    this.#user = welcome.user;
+    this.#position = welcome.position;
+    this.#refusals = 0;
+    // Only who stays has come back: else the delay goes on growing.
+    this.#after("stayed", this.#options.firstDelay * 4, () => (this.#failures = 0));
+    this.#beat();
+    this.#planRefresh();
+    this.#outbox.rewind();
+    this.#setState({ name: "open", closing: null, until: null });
+    this.#tell("welcome", welcome);
+    this.#flush();
+  }
+
+  #flush() {
+    if (this.#state.name !== "open") {
+      return;
+    }
+    const { again, left } = this.#outbox.flush();
+    if (again.length > 0) {
+      this.#ping(again);
+    }
+    if (left) {
+      this.#after("flush", 1000 / this.#options.messagesPerSecond, () => this.#flush());
+    }
+  }
+
+  /**
+   * Ask for a sign of life.
+   *
+   * @param {import("./outbox.js").SentAgain} again
+   */
+  #ping(again) {
+    this.#pings.push(again);
+    this.#transmit('{"type":"ping"}');
+    this.#after("answer", this.#options.patience, () => this.#lost("No answer"));
+  }
+
+  #beat() {
+    this.#after("beat", this.#options.heartbeat, () => {
+      if (this.#pings.length === 0 && Date.now() - this.#heard >= this.#options.heartbeat) {
+        this.#ping([]);
+      }
+      this.#beat();
+    });
+  }
+
+  /** Get a new token before this one expires. */
+  #planRefresh() {
+    const left = expiry(this.#token) - Date.now();
+    if (!this.#source || left < 1000 || left === Infinity) {
+      return;
+    }
+    const delay = left - Math.min(REFRESH_AHEAD, left / 4);
+    this.#after("refresh", Math.min(delay, LONGEST_TIMEOUT), () => void this.#refresh());
+  }
+
+  async #refresh() {
+    const attempt = this.#attempt;
+    try {
+      const token = await this.#source?.();
+      if (token !== undefined && attempt === this.#attempt) {
+        this.#token = token;
+        this.#transmit(JSON.stringify({ type: "refresh", token }));
+      }
+    } catch {
+      // There is time for another try; else the service closes, and tells why.
+    }
+    if (attempt === this.#attempt) {
+      this.#planRefresh();
+    }
+  }
+
+  /** @param {string} text */
+  #transmit(text) {
+    this.#socket?.send(text);
+    this.#tell("frame", { sent: true, text });
+  }
+
+  /** @param {State} state */
+  #setState(state) {
+    this.#state = state;
+    this.#tell("state", state);
+  }
+
+  /**
+   * @template {keyof Events} K
+   * @param {K} type
+   * @param {Events[K]} detail
+   */
+  #tell(type, detail) {
+    for (const listener of [...(this.#listeners.get(type) ?? [])]) {
+      try {
+        listener(detail);
+      } catch (error) {
+        // It is the listener's: the connection goes on.
+        (globalThis.reportError ?? console.error)(error);
+      }
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} delay in ms
+   * @param {() => void} act
+   */
+  #after(name, delay, act) {
+    this.#stop(name);
+    this.#timers.set(name, setTimeout(act, delay));
+  }
+
+  /** @param {string} name */
+  #stop(name) {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+}
+
+/**
+ * Read when a token expires, in ms as `Date.now()` has them; Infinity if it does not say.
+ *
+ * @param {string | null} token
+ */
+function expiry(token) {
+  try {
+    const claims = (token ?? "").split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    return Number(JSON.parse(atob(claims)).exp) * 1000 || Infinity;
+  } catch {
+    return Infinity;
+  }
+}

@@ -1,0 +1,94 @@
+"""What browsers get, and what is shown to developers only."""
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+
+from {{cookiecutter.__package}} import about, page
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from .service import Service
+
+Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
+PAGES = ["/", "/docs/socket"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_lets_nothing_in_from_elsewhere(service: Service, path: str) -> None:
+    answer = await service.call("GET", path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert not re.search(r"https?://|<style|style=|\bon[a-z]+=|<script>", answer.text)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_finds_all_its_files(service: Service, path: str) -> None:
+    text = (await service.call("GET", path)).text
+    links = re.findall(r"(?:src|href)=\"(?:\.\./)?(static/[^\"]+)", text)
+    assert links
+    for link in {*links, "static/rooms.d.ts", "static/closes.js"}:
+        answer = await service.call("GET", f"/{link}")
+        assert answer.status_code == 200, link
+        assert answer.content == (page.STATIC / link.removeprefix("static/")).read_bytes()
+        if link.endswith(".js"):
+            assert "javascript" in answer.headers["content-type"]
+
+
+async def test_no_other_file_is_served(service: Service) -> None:
+    for path in ("/static/", "/static/../config.py", "/static/%2e%2e/config.py", "/static/none.js"):
+        assert (await service.call("GET", path)).status_code == 404, path
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/asyncapi.json"])
+async def test_pages_are_only_read(service: Service, path: str) -> None:
+    assert (await service.call("HEAD", path)).status_code == 200
+    assert (await service.call("POST", path)).status_code == 405
+
+
+async def test_the_protocol_is_described(service: Service) -> None:
+    answer = await service.call("GET", "/asyncapi.json")
+    document = answer.json()
+    assert document["asyncapi"].startswith("3.")
+    assert document["info"]["title"] == about.TITLE
+    room = document["channels"]["room"]
+    assert room["address"] == "/ws/{room}"
+    assert [row["name"] for row in room["x-closes"]] == [close.name for close in Close]
+    last_words = {close.row.last_words for close in Close} - {None}
+    assert last_words <= {message["name"] for message in room["messages"].values()}
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Said"]["required"]) == {"type", "position", "from", "body", "at"}
+    assert set(schemas["Message"]["required"]) == {"type", "body"}
+    assert set(schemas["Welcome"]["required"]) == {"type", "room", "user", "position", "recovered"}
+
+
+@pytest.mark.parametrize("close", Close)
+async def test_a_developer_sees_every_close(service: Service, close: Close) -> None:
+    async with service.join("ann") as ann:
+        await ann.send(type="debug-close", close=close.name)
+        await ann.expect_close(close)
+
+
+async def test_a_close_that_is_not_in_the_table_is_refused(service: Service) -> None:
+    async with service.join("ann") as ann:
+        await ann.send(type="debug-close", close="HANGING_UP")
+        refusal = await ann.expect_error("invalid-message")
+        assert "ROOM_NOT_FOUND" in refusal["detail"]
+
+
+async def test_nothing_is_there_for_developers_without_debug(
+    make_manager: Callable[..., ConnectionManager], start: Start
+) -> None:
+    async with start(make_manager(debug=False)) as service:
+        text = (await service.call("GET", "/")).text
+        assert "lessons" not in text
+        async with service.join("ann") as ann:
+            await ann.send(type="debug-close", close="REMOVED")
+            await ann.expect_error("invalid-message")
