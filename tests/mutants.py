@@ -528,4 +528,50 @@ MUTANTS = [
         "contract/test_django.py",
         ("channels",),
     ),
+    Mutant(
+        "the client forgets what was under way",
+        "static/outbox.js",
+        {
+            "      pending.waits = true;\n    }\n  }\n": (
+                "      pending.waits = pending.waits;\n    }\n  }\n"
+            )
+        },
+        "client/test_rooms_js.py",
+        ("fastapi",),
+    ),
+    Mutant(
+        "the client comes back as if it had never been there",
+        "static/rooms.js",
+        {"if (this.#position !== null) {": ("if (false) {")},
+        "client/test_rooms_js.py",
+        ("fastapi",),
+    ),
+    Mutant(
+        "the client does not wait as told",
+        "static/rooms.js",
+        {"this.#retryAfter === null ? null : this.#retryAfter * 1000": ("null")},
+        "client/test_rooms_js.py",
+        ("fastapi",),
+    ),
+    Mutant(
+        "the client does not notice a dead connection",
+        "static/rooms.js",
+        {'this.#after("beat", this.#options.heartbeat, this.#doubt);': ""},
+        "client/test_rooms_js.py",
+        ("fastapi",),
+    ),
+    Mutant(
+        "the client returns ever as soon",
+        "static/rooms.js",
+        {"firstDelay * 2 ** this.#failures++": ("firstDelay")},
+        "client/test_rooms_js.py",
+        ("fastapi",),
+    ),
+    Mutant(
+        "the client stops where it should return",
+        "static/rooms.js",
+        {'if (row?.advice === "STOP") {': ("if (row?.advice) {")},
+        "client/test_rooms_js.py",
+        ("fastapi",),
+    ),
 ]

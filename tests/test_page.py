@@ -267,7 +267,7 @@ def test_a_message_that_is_too_big_closes_as_the_table_says(site: Site) -> None:
             await ann.enter("ann")
             await ann.say("x" * 3000)
             await ann.sees_state(re.compile(r"\(1009\)"))
-            await expect(ann.page.locator("#pending .failed")).to_contain_text("not said")
+            await expect(ann.page.locator("#log .failed")).to_contain_text("not said")
 
     run(play)
 

@@ -1,7 +1,7 @@
 /** The page's client against a running service. */
 
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test as limitless } from "node:test";
 import { pathToFileURL } from "node:url";
 
 import {
@@ -19,8 +19,14 @@ const from = (file) => import(pathToFileURL(`${process.env.STATIC}/${file}`));
 const { NotSent, Refused, Room, findClose } = await from("rooms.js");
 const { closes } = await from("closes.js");
 
+const LIMIT = 6_000;
+
 let rooms = [];
 let way;
+
+function test(name, run) {
+  limitless(name, { timeout: LIMIT }, run);
+}
 
 beforeEach(async () => {
   way = await new Way().listen();
@@ -37,6 +43,7 @@ function make(name, { user = "ann", ...options } = {}) {
   const room = new Room(urlOf(name, way.address), {
     token: () => getToken(name, user),
     firstDelay: 20,
+    patience: 1_000,
     ...options,
   });
   rooms.push(room);
@@ -165,6 +172,31 @@ test("a lost receipt that can't come any more is told by a pong", async () => {
   });
   assert.equal(ann.welcomes.at(-1).recovered, false);
   assert.deepEqual(ann.bodies, []);
+});
+
+test("a guest, who has another name each time, says it once", async () => {
+  const name = await createRoom();
+  const guest = await enter(name, { token: undefined });
+  const bea = await enter(name, { user: "bea" });
+  way.deaf = true;
+  const sent = guest.send("once");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  way.drop();
+  way.mend();
+  assert.notEqual((await sent).position, null);
+  assert.notEqual(guest.welcomes[0].user, guest.welcomes[1].user);
+  const kept = guest.send("next");
+  way.cut();
+  await until("the loss to be noticed", () => guest.state.name !== "open");
+  way.mend();
+  await kept;
+  await cameBack(bea);
+  await bea.send("end");
+  assert.deepEqual(
+    bea.bodies.filter((body) => body !== "next"),
+    ["once", "end"],
+  );
+  assert.equal(bea.bodies.filter((body) => body === "next").length, 1);
 });
 
 test("what is sent again after a reload is said once", async () => {
@@ -420,4 +452,62 @@ test("a listener may stop to listen, and may fail", async () => {
   stop();
   await ann.send(2);
   assert.deepEqual(told, [1]);
+});
+
+for (const type of ["frame", "state", "welcome", "message"]) {
+  test(`a listener may close the room, on a ${type}`, async () => {
+    const name = await createRoom();
+    const ann = make(name);
+    ann.on(type, () => ann.state.name === "connecting" || ann.close());
+    ann.on("frame", () => type === "frame" && ann.close());
+    const sent = ann.send("hello");
+    ann.connect();
+    await sent.catch(() => {});
+    await until("the end", () => ann.state.name === "closed");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.equal(ann.states.filter((state) => state.name === "connecting").length, 1);
+    assert.equal(ann.states.filter((state) => state.name === "closed").length, 1);
+    if (type === "message") {
+      assert.equal((await sent).body, "hello");
+    }
+  });
+}
+
+test("who is sent away may come again at once, and speak", async () => {
+  const name = await createRoom();
+  const ann = await enter(name);
+  let sent;
+  ann.on("state", (state) => {
+    if (state.name === "closed" && !sent) {
+      ann.connect();
+      sent = ann.send("again");
+    }
+  });
+  await removeMember(name, "ann");
+  await until("the end", () => sent);
+  assert.equal((await sent).body, "again");
+});
+
+test("a token that no socket takes is asked for anew", async () => {
+  const name = await createRoom();
+  const tokens = ["no token at all"];
+  const ann = make(name, { token: () => tokens.pop() ?? getToken(name, "ann") });
+  ann.connect();
+  await isOpen(ann);
+  assert.equal(ann.states.filter((state) => state.name === "waiting").length, 1);
+});
+
+test("what is sent again is asked for once", async () => {
+  const name = await createRoom();
+  const ann = await enter(name);
+  way.deaf = true;
+  const sent = [1, 2, 3, 4, 5].map((body) => ann.send(body));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const frames = [];
+  ann.on("frame", (frame) => frame.sent && frames.push(JSON.parse(frame.text).type));
+  way.drop();
+  way.mend();
+  await Promise.all(sent);
+  await until("the pong", () => frames.includes("ping"));
+  assert.deepEqual(frames, [...Array(5).fill("message"), "ping"]);
 });

@@ -1,3 +1,4 @@
+export function newId(): string;
 /** What was sent was refused, or can't be sent any more. */
 export class NotSent extends Error {
     /**

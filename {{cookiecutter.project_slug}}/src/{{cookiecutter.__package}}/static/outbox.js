@@ -185,7 +185,7 @@ export class Outbox {
 }
 
 // `crypto.randomUUID` is there only where the page came over TLS.
-function newId() {
+export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

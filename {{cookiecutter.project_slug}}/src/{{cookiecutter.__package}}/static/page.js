@@ -1,10 +1,14 @@
 /** The page on which people talk. What anybody typed becomes text, never markup. */
 
+import { newId } from "./outbox.js";
 import { Refused, Room } from "./rooms.js";
-import { recall, remember } from "./visit.js";
+import { KEPT, recall, remember } from "./visit.js";
 
 const SAVE_AFTER = 250;
 const SHOWN = 500;
+const PATIENCE = 10_000;
+// Answers that a proxy may give for a while.
+const PASSING = [408, 429];
 
 const $ = (id) => document.getElementById(id);
 const entrance = $("entrance");
@@ -15,6 +19,8 @@ let room = null;
 /** @type {import("./visit.js").Visit | null} */
 let visit = null;
 let members = new Set();
+/** What was typed and did not come back, by its id. */
+const unsaid = new Map();
 let saving = 0;
 
 /** Make an element with a class and a text. */
@@ -31,24 +37,27 @@ async function getToken(user, name, password) {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(password ? { user, password } : { user }),
+    signal: AbortSignal.timeout(PATIENCE),
   });
   const answer = await response.json();
   if (response.ok) {
     return answer.token;
   }
-  throw response.status < 500 ? new Refused(answer.detail) : new Error(answer.detail);
+  const passing = response.status >= 500 || PASSING.includes(response.status);
+  throw passing ? new Error(answer.detail) : new Refused(answer.detail);
 }
 
 function enter(next, password) {
   visit = next;
   members = new Set();
+  unsaid.clear();
   let kept = visit.token;
   room = new Room(`ws/${encodeURIComponent(visit.room)}`, {
     after: visit.position,
     token: async () => {
-      const token = kept ?? (await getToken(visit.user, visit.room, password));
+      const token = kept ?? (await getToken(next.user, next.room, password));
       kept = null;
-      visit.token = token;
+      next.token = token;
       save();
       return token;
     },
@@ -56,8 +65,8 @@ function enter(next, password) {
   room.on("state", showState);
   room.on("welcome", welcome);
   room.on("message", hear);
-  room.on("joined", ({ user }) => note(members, "add", user, "came in"));
-  room.on("left", ({ user }) => note(members, "delete", user, "left"));
+  room.on("joined", ({ user }) => note("add", user, "came in"));
+  room.on("left", ({ user }) => note("delete", user, "left"));
   $("room-name").textContent = visit.room;
   $("said").replaceChildren(...visit.messages.map(said));
   $("pending").replaceChildren();
@@ -67,7 +76,11 @@ function enter(next, password) {
   room.connect();
 }
 
+/** What the entrance takes up again if it was the service that refused. */
+let refused = null;
+
 function leave(why = "") {
+  refused = why ? { ...visit, token: null, position: room.position, pending: [...unsaid].map(([id, body]) => ({ id, body })) } : null;
   room?.close();
   room = visit = null;
   remember(null);
@@ -82,6 +95,7 @@ function show(why = "") {
   $("room").hidden = !inside;
   $("refused").textContent = why;
   if (moved) {
+    log.scrollTop = log.scrollHeight;
     (inside ? $("text") : $("user")).focus();
   }
 }
@@ -94,23 +108,33 @@ function showState({ name, closing, until }) {
     leave(closing.reason);
     return;
   }
+  const focused = document.activeElement;
+  $("text").disabled = name === "closed";
   show();
   $("state-bar").className = `bar ${name}`;
-  $("state").textContent = wordState(name, closing);
+  const words = wordState(name, closing);
+  if ($("state").textContent !== words) {
+    $("state").textContent = words;
+  }
   $("again").hidden = name === "open" || name === "connecting";
   $("again").textContent = name === "closed" ? "Come back" : "Try now";
-  $("text").disabled = name === "closed";
+  if (focused === $("again") && $("again").hidden) {
+    $("text").focus();
+  } else if (focused === $("text") && $("text").disabled) {
+    $("again").focus();
+  }
   countDown(until);
   save();
 }
 
 function wordState(name, closing) {
-  const why = closing && (closing.reason || closing.row?.explanation || "The connection is lost");
+  const told = closing && (closing.reason || closing.row?.explanation || "The connection is lost");
+  const why = told?.replace(/\.$/, "");
   switch (name) {
     case "open":
       return `You are here as ${visit.user}.`;
     case "connecting":
-      return why ? `${why}. Coming back …` : "Connecting …";
+      return why ? wordState("waiting", closing) : "Connecting …";
     case "waiting":
       return `${why} (${closing.code}). It comes back by itself.`;
     default:
@@ -142,10 +166,13 @@ function welcome(frame) {
   save();
 }
 
-function note(set, change, user, what) {
-  set[change](user);
+function note(change, user, what) {
+  members[change](user);
   showMembers();
-  append(element("li", "note", `${user} ${what}`));
+  const item = element("li", "note", `${user} ${what}`);
+  // In a large room it would drown what is said.
+  item.ariaLive = "off";
+  append(item);
 }
 
 function showMembers() {
@@ -154,7 +181,7 @@ function showMembers() {
 }
 
 function hear(message) {
-  visit.messages.push(message);
+  visit.messages = [...visit.messages, message].slice(-KEPT);
   append(said(message));
   save();
 }
@@ -176,14 +203,16 @@ function line(user, body) {
 }
 
 /** Show what is said as pending, until it comes back. */
-function say(body, id) {
+function say(body, id = newId()) {
   const item = line(visit.user, body);
   const mark = element("span", "note", "sending …");
   item.classList.add("pending");
+  unsaid.set(id, body);
   item.firstChild.after(" ", mark);
   scrolled(() => $("pending").append(item));
   room.send(body, { id }).then(
     (message) => {
+      unsaid.delete(id);
       item.remove();
       if (message.position === null) {
         item.classList.remove("pending");
@@ -194,7 +223,11 @@ function say(body, id) {
     },
     (error) => {
       item.classList.add("failed");
+      mark.role = "alert";
       mark.textContent = `not said: ${error.message}`;
+      if (item.isConnected) {
+        append(item);
+      }
       save();
     },
   );
@@ -237,13 +270,14 @@ entrance.addEventListener("submit", (event) => {
   const [user, name, password] = ["user", "name", "password"].map((id) => $(id).value);
   $("password").value = "";
   const fresh = { token: null, position: null, messages: [], pending: [] };
-  enter({ user: user.trim(), room: name, ...fresh }, password);
+  const again = refused?.user === user.trim() && refused.room === name;
+  enter(again ? refused : { user: user.trim(), room: name, ...fresh }, password);
 });
 
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("text").value;
-  if (text.trim()) {
+  if (text.trim() && !$("text").disabled) {
     $("text").value = "";
     say(text);
   }

@@ -91,9 +91,8 @@ export class Refused extends Error {}
  * @returns {CloseRow | null}
  */
 export function findClose(code, reason) {
-  const rows = closes.filter((row) => row.code === code);
-  const named = rows.find((row) => row.reason === reason);
-  return named ?? rows.find((row) => row.reason === null) ?? null;
+  const fits = [reason, null];
+  return closes.find((row) => row.code === code && fits.includes(row.reason)) ?? null;
 }
 
 /** One room, with one connection at a time. */
@@ -106,12 +105,14 @@ export class Room {
   /** @type {string | null} */ #token = null;
   /** @type {WebSocket | null} */ #socket = null;
   /** @type {Outbox} */ #outbox;
-  /** @type {import("./outbox.js").SentAgain[]} */ #pings = [];
+  /** @type {(import("./outbox.js").SentAgain | null)[]} */ #pings = [];
+  /** @type {import("./outbox.js").SentAgain} */ #again = [];
+  // A guest has another name each time.
+  /** @type {Set<string>} */ #names = new Set();
   /** @type {Map<string, Set<(detail: any) => void>>} */ #listeners = new Map();
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
   /** @type {number | null} */ #retryAfter = null;
   #user = "";
-  #heard = 0;
   // Each connection is another attempt: what began in an earlier one is void.
   #attempt = 0;
   #failures = 0;
@@ -173,14 +174,17 @@ export class Room {
   /** Connect: for the first time, again after the end, or rather than wait any longer. */
   connect() {
     if (this.#state.name === "closed" || this.#state.name === "waiting") {
-      globalThis.addEventListener?.("online", this.#networkChanged);
-      globalThis.addEventListener?.("offline", this.#networkChanged);
+      globalThis.addEventListener?.("online", this.#online);
+      globalThis.addEventListener?.("offline", this.#doubt);
       void this.#connect();
     }
   }
 
   /** Leave, and fail what is still pending. */
   close() {
+    if (this.#state.name === "closed" && this.#state.closing) {
+      return;
+    }
     this.#letGo()?.close(1000);
     this.#end({ code: 1000, reason: "", row: null });
   }
@@ -220,27 +224,29 @@ export class Room {
     this.#letGo();
     const attempt = this.#attempt;
     this.#retryAfter = null;
-    this.#after("answer", this.#options.patience, () => this.#lost("No answer"));
+    this.#awaitAnswer();
     this.#setState({ name: "connecting", closing: this.#state.closing, until: null });
     if (expiry(this.#token) <= Date.now()) {
       this.#token = null;
     }
     try {
-      this.#token ??= (await this.#source?.()) ?? null;
+      const token = this.#token ?? (await this.#source?.()) ?? null;
+      if (attempt === this.#attempt) {
+        this.#token = token;
+        this.#open();
+      }
     } catch (error) {
+      // Also a token that no socket takes.
       if (attempt === this.#attempt) {
         this.#letGo();
-        this.#noToken(error);
+        this.#token = null;
+        this.#failed(error);
       }
-      return;
-    }
-    if (attempt === this.#attempt) {
-      this.#open();
     }
   }
 
   /** @param {unknown} error */
-  #noToken(error) {
+  #failed(error) {
     const reason = error instanceof Error ? error.message : String(error);
     const closing = { code: BROKEN, reason, row: null };
     if (error instanceof Refused) {
@@ -275,7 +281,9 @@ export class Room {
     this.#attempt++;
     this.#socket = null;
     this.#pings = [];
-    [...this.#timers.keys()].forEach((name) => this.#stop(name));
+    this.#again = [];
+    this.#timers.forEach((timer) => clearTimeout(timer));
+    this.#timers.clear();
     if (socket) {
       socket.onmessage = socket.onclose = null;
     }
@@ -326,25 +334,39 @@ export class Room {
 
   /** @param {Closing} closing */
   #end(closing) {
-    globalThis.removeEventListener?.("online", this.#networkChanged);
-    globalThis.removeEventListener?.("offline", this.#networkChanged);
+    globalThis.removeEventListener?.("online", this.#online);
+    globalThis.removeEventListener?.("offline", this.#doubt);
     this.#failures = this.#refusals = 0;
-    this.#setState({ name: "closed", closing, until: null });
+    this.#token = null;
     this.#outbox.fail(closing.reason || "The room is closed.");
+    this.#setState({ name: "closed", closing, until: null });
   }
 
-  #networkChanged = () => {
+  #online = () => {
     if (this.#state.name === "waiting") {
       void this.#connect();
-    } else if (this.#state.name === "open") {
+    } else {
+      this.#doubt();
+    }
+  };
+
+  #doubt = () => {
+    if (this.#state.name === "open" && this.#pings.length === 0) {
       this.#ping([]);
     }
   };
 
   /** @param {string} text */
   #take(text) {
-    this.#heard = Date.now();
+    const attempt = this.#attempt;
+    this.#after("beat", this.#options.heartbeat, this.#doubt);
+    if (this.#pings.length > 0) {
+      this.#awaitAnswer();
+    }
     this.#tell("frame", { sent: false, text });
+    if (attempt !== this.#attempt) {
+      return;
+    }
     const frame = JSON.parse(text);
     switch (frame.type) {
       case "welcome":
@@ -352,22 +374,19 @@ export class Room {
         break;
       case "message":
         this.#position = frame.position;
-        this.#tell("message", frame);
-        if (frame.from === this.#user) {
+        if (this.#names.has(frame.from)) {
           this.#outbox.settle(frame);
         }
+        this.#tell("message", frame);
         break;
       case "error":
-        this.#tell("error", frame);
         if (this.#outbox.refuse(frame)) {
           this.#after("flush", this.#options.firstDelay * 2, () => this.#flush());
         }
+        this.#tell("error", frame);
         break;
       case "pong":
-        this.#outbox.settleSaid(this.#pings.shift() ?? [], this.#user);
-        if (this.#pings.length === 0) {
-          this.#stop("answer");
-        }
+        this.#pong();
         break;
       default:
         this.#retryAfter = frame.retry_after ?? null;
@@ -377,17 +396,43 @@ export class Room {
 
   /** @param {Welcome} welcome */
   #welcome(welcome) {
+    const attempt = this.#attempt;
+    const renamed = this.#names.size > 0 && !this.#names.has(welcome.user);
     this.#stop("answer");
     this.#user = welcome.user;
+    this.#names.add(welcome.user);
     this.#position = welcome.position;
     this.#refusals = 0;
     // Only who stays has come back: else the delay goes on growing.
     this.#after("stayed", this.#options.firstDelay * 4, () => (this.#failures = 0));
-    this.#beat();
     this.#planRefresh();
-    this.#outbox.rewind();
     this.#setState({ name: "open", closing: null, until: null });
+    if (attempt !== this.#attempt) {
+      return;
+    }
     this.#tell("welcome", welcome);
+    if (renamed) {
+      // Under another name all would be said twice that comes only now: after it comes the pong.
+      this.#ping(null);
+    } else {
+      this.#resend();
+    }
+  }
+
+  #pong() {
+    const again = this.#pings.length > 0 ? this.#pings.shift() : [];
+    if (this.#pings.length === 0) {
+      this.#stop("answer");
+    }
+    if (again) {
+      this.#outbox.settleSaid(again, this.#user);
+    } else {
+      this.#resend();
+    }
+  }
+
+  #resend() {
+    this.#outbox.rewind();
     this.#flush();
   }
 
@@ -395,33 +440,32 @@ export class Room {
     if (this.#state.name !== "open") {
       return;
     }
+    const attempt = this.#attempt;
     const { again, left } = this.#outbox.flush();
-    if (again.length > 0) {
-      this.#ping(again);
+    if (attempt !== this.#attempt) {
+      return;
     }
+    this.#again.push(...again);
     if (left) {
       this.#after("flush", 1000 / this.#options.messagesPerSecond, () => this.#flush());
+    } else if (this.#again.length > 0) {
+      this.#ping(this.#again.splice(0));
     }
   }
 
   /**
    * Ask for a sign of life.
    *
-   * @param {import("./outbox.js").SentAgain} again
+   * @param {import("./outbox.js").SentAgain | null} again what was sent again; null before that
    */
   #ping(again) {
     this.#pings.push(again);
+    this.#awaitAnswer();
     this.#transmit('{"type":"ping"}');
-    this.#after("answer", this.#options.patience, () => this.#lost("No answer"));
   }
 
-  #beat() {
-    this.#after("beat", this.#options.heartbeat, () => {
-      if (this.#pings.length === 0 && Date.now() - this.#heard >= this.#options.heartbeat) {
-        this.#ping([]);
-      }
-      this.#beat();
-    });
+  #awaitAnswer() {
+    this.#after("answer", this.#options.patience, () => this.#lost("No answer"));
   }
 
   /** Get a new token before this one expires. */

@@ -1,7 +1,7 @@
 /** What a tab remembers of its visit to a room, so that a reload takes up where it left off. */
 
 const KEY = "visit";
-const KEPT = 200;
+export const KEPT = 200;
 
 /**
  * @typedef {object} Visit
@@ -16,7 +16,8 @@ const KEPT = 200;
 /** @returns {Visit | null} */
 export function recall() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    const visit = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    return Array.isArray(visit?.messages) && Array.isArray(visit?.pending) ? visit : null;
   } catch {
     return null;
   }
@@ -24,10 +25,17 @@ export function recall() {
 
 /** @param {Visit | null} visit null to forget it */
 export function remember(visit) {
-  if (visit) {
-    visit.messages = visit.messages.slice(-KEPT);
-    sessionStorage.setItem(KEY, JSON.stringify(visit));
-  } else {
-    sessionStorage.removeItem(KEY);
+  for (let kept = KEPT; kept >= 1; kept = Math.floor(kept / 4)) {
+    try {
+      if (visit) {
+        const messages = visit.messages.slice(-kept);
+        sessionStorage.setItem(KEY, JSON.stringify({ ...visit, messages }));
+      } else {
+        sessionStorage.removeItem(KEY);
+      }
+      return;
+    } catch {
+      // Full, so fewer are kept; or not to be used at all, and a reload starts anew.
+    }
   }
 }
