@@ -10,6 +10,8 @@ import pytest
 from filelock import FileLock
 
 from .project import FLAVOURS, Project
+from .stage import Site
+from .visitors import find_chromium
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +30,13 @@ def flavour(request: pytest.FixtureRequest) -> str:
 def project(flavour: str, prepared: Callable[[str], Project]) -> Project:
     """A rendered project with its environment; not to be changed."""
     return prepared(flavour)
+
+
+@pytest.fixture
+def site(project: Project, tmp_path: Path) -> Site:
+    """Where the page is."""
+    find_chromium()
+    return Site(project.copy(tmp_path), project.python)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from .mutants import MUTANTS, Mutant
 from .project import Project
 
-LIMIT_SECONDS = 30
+LIMIT_SECONDS = 60
 CASES = [
     pytest.param(mutant, flavour, id=f"{flavour}: {mutant.name}")
     for mutant in MUTANTS

@@ -10,6 +10,8 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 LIMIT_SECONDS = 20
+# What the console tells while there is no service.
+AWAY = r"net::ERR_|WebSocket connection to"
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = [
     "--disable-background-networking",
@@ -117,3 +119,9 @@ async def street() -> AsyncIterator[Street]:
             yield Street(browser)
         finally:
             await browser.close()
+
+
+async def frames(visitor: Visitor) -> list[str]:
+    """Read the drawer that shows the frames."""
+    shown: list[str] = await visitor.page.locator("#frames li").all_text_contents()
+    return shown

@@ -1,0 +1,75 @@
+"""The service that visitors come to, in processes of its own."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Page
+
+from .fleet import Process
+from .project import Project
+from .visitors import Street, street
+
+KEY = "a key for tests"
+
+Play = Callable[[Street], Awaitable[None]]
+
+
+class Site:
+    """Makes processes of the service, each at a port of its own that it keeps."""
+
+    def __init__(self, copy: Project, python: Path) -> None:
+        self._copy = copy
+        self._python = python
+        self._made = 0
+
+    @asynccontextmanager
+    async def serving(self, **settings: str) -> AsyncIterator[tuple[Process, str]]:
+        """Start a process; it and where it is."""
+        self._made += 1
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        folder = self._copy.path
+        process = Process(
+            f"process-{self._made}",
+            (str(self._python), "-m", self._copy.package.name),
+            folder,
+            {
+                "API_KEY": KEY,
+                "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+                "PORT": str(port),
+                "PYTHONPATH": str(folder / "src"),
+                "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN",
+                **settings,
+            },
+        )
+        try:
+            await process.start()
+            yield process, f"127.0.0.1:{port}"
+        finally:
+            await process.stop()
+
+
+def run(play: Play) -> None:
+    """Run what visitors do."""
+
+    async def scene() -> None:
+        async with street() as street_:
+            await play(street_)
+
+    asyncio.run(scene())
+
+
+async def call(page: Page, method: str, path: str, body: object) -> None:
+    """Make an HTTP call with the API key."""
+    origin = "/".join(page.url.split("/")[:3])
+    answer = await page.request.fetch(
+        f"{origin}{path}",
+        method=method,
+        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+        data=json.dumps(body),
+    )
+    assert answer.ok, await answer.text()
