@@ -286,7 +286,7 @@ MUTANTS = [
     Mutant(
         "whoever is told to go can still speak",
         "rooms/manager.py",
-        {"        if connection.ending:\n            return\n        with": "        with"},
+        {"                if connection.ending:\n                    return\n": ""},
         "rooms/test_manager.py",
     ),
     Mutant(
@@ -573,5 +573,17 @@ MUTANTS = [
         {'if (row?.advice === "STOP") {': ("if (row?.advice) {")},
         "client/test_rooms_js.py",
         ("fastapi",),
+    ),
+    Mutant(
+        "what waits is not joined",
+        "rooms/outbox.py",
+        {"self._join() if self._joins else self._waiting.popleft()": "self._waiting.popleft()"},
+        "rooms/test_outbox.py",
+    ),
+    Mutant(
+        "lines are read as one message",
+        "rooms/connection.py",
+        {'received.split("\\n") if self.lines else [received]': "[received]"},
+        "contract/test_lines.py",
     ),
 ]

@@ -8,6 +8,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL
 
 from .limits import within
 
@@ -21,6 +22,7 @@ class Client:
         self.socket = socket
         self.ended_with: Close | None = None
         self.vanished = False
+        self._lines: list[str] = []
 
     async def send(self, **frame: Any) -> None:
         """Send a frame."""
@@ -110,7 +112,11 @@ class Client:
         self.socket.transport.abort()
 
     async def _read(self, expected: str) -> Frame:
-        text = await within(expected, self.socket.recv())
+        if not self._lines:
+            text = await within(expected, self.socket.recv(decode=True))
+            several = self.socket.subprotocol == LINES_PROTOCOL
+            self._lines = text.split("\n") if several else [text]
+        text = self._lines.pop(0)
         frame = json.loads(text)
         assert isinstance(frame, dict), f"expected {expected}, but got {text!r}"
         return frame

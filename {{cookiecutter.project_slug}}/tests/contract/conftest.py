@@ -8,15 +8,24 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from {{cookiecutter.__package}}.rooms.gate import App
+from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL, PROTOCOL
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server import ClientFaults
 
 from ..redis_server import RedisServer
 from .server import serve
-from .service import Service
+from .service import Endpoint, Service
 
 Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
 Pair = tuple[Service, Service]
+
+
+@pytest.fixture(autouse=True, params=[PROTOCOL, LINES_PROTOCOL])
+def subprotocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run each test in both ways to divide messages into frames."""
+    subprotocol: str = request.param
+    monkeypatch.setattr(Endpoint, "subprotocol", subprotocol)
+    return subprotocol
 
 
 @pytest.fixture(autouse=True)

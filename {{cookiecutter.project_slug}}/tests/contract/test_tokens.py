@@ -10,7 +10,6 @@ import jwt
 import pytest
 
 from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.handshake import PROTOCOL
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..clock import ManualClock
@@ -31,9 +30,11 @@ def unsigned(claims: dict[str, Any]) -> str:
 GOOD = {"sub": "ann", "room": "lobby", "exp": 4_000_000_000}
 
 
-async def test_a_token_is_taken_from_a_subprotocol_which_is_not_echoed(service: Service) -> None:
+async def test_a_token_is_taken_from_a_subprotocol_which_is_not_echoed(
+    service: Service, subprotocol: str
+) -> None:
     async with service.connect(token=service.token("ann")) as ann:
-        assert ann.socket.subprotocol == PROTOCOL
+        assert ann.socket.subprotocol == subprotocol
         await ann.expect("welcome", user="ann")
 
 

@@ -27,8 +27,8 @@ class Wire:
         await self.free.wait()
         self.sent.append((code, reason))
 
-    def outbox(self, max_bytes: int = 100) -> Outbox:
-        return Outbox(self.send, self.close, max_bytes)
+    def outbox(self, max_bytes: int = 100, *, joins: bool = False) -> Outbox:
+        return Outbox(self.send, self.close, max_bytes, joins=joins)
 
 
 async def test_frames_are_sent_in_order() -> None:
@@ -53,6 +53,28 @@ async def test_what_waits_comes_first_then_the_last_words_then_the_close_then_no
     outbox.finish(1000, "again")
     await outbox.written()
     assert wire.sent == ["a", "bye", (3000, "Token expired")]
+
+
+async def test_what_waits_is_joined_up_to_what_clients_read_at_once() -> None:
+    wire = Wire()
+    outbox = wire.outbox(max_bytes=1_000_000, joins=True)
+    for text in "abc":
+        outbox.put(text, 1)
+    await outbox.written()
+    large = "d" * 30_000
+    for text in (large, large, large, "e" * 100_000, "f"):
+        outbox.put(text, len(text))
+    outbox.finish(1012, "Service restart", "bye")
+    await outbox.written()
+    assert wire.sent == [
+        "a\nb\nc",
+        f"{large}\n{large}",
+        large,
+        "e" * 100_000,
+        "f\nbye",
+        (1012, "Service restart"),
+    ]
+    assert outbox.bytes == 0
 
 
 async def test_a_close_while_a_frame_is_being_sent_waits_for_it() -> None:

@@ -8,16 +8,17 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from . import frames
 from .closes import Advice, Close
-from .handshake import PROTOCOL
+from .handshake import LINES_PROTOCOL, PROTOCOL
 
 _SENT = (frames.Welcome, frames.Said, frames.Joined, frames.Left, frames.Pong, frames.Error)
 _SCHEMAS = "#/components/schemas/"
 _MESSAGES = "#/channels/room/messages/"
 
 _ROOM = """\
-Offer the subprotocol `%s`, or none. A token is a further subprotocol, `bearer.<token>`, or the \
-header `Authorization: Bearer <token>`. Each frame is one JSON object. However a connection ends, \
-it was accepted first and is closed by a row of `x-closes`."""
+Offer the subprotocol `%s`, or none; or `%s`, for frames that hold one message or more, a \
+line each, both ways. A token is a further subprotocol, `bearer.<token>`, or the header \
+`Authorization: Bearer <token>`. Each message is one JSON object. However a connection ends, it was \
+accepted first and is closed by a row of `x-closes`."""
 
 
 def describe(title: str, version: str, summary: str) -> dict[str, JsonValue]:
@@ -33,7 +34,7 @@ def describe(title: str, version: str, summary: str) -> dict[str, JsonValue]:
         "channels": {
             "room": {
                 "address": "/ws/{room}",
-                "description": _ROOM % PROTOCOL,
+                "description": _ROOM % (PROTOCOL, LINES_PROTOCOL),
                 "parameters": {"room": {"description": "The name of the room."}},
                 "messages": {**received, **sent, **last_words},
                 "bindings": {"ws": {"method": "GET", "query": _QUERY}},

@@ -3,18 +3,17 @@
 import asyncio
 import secrets
 
-from ..config import Config
-from .clock import Clock, Timer
+from .clock import Timer
 from .closes import Close
 from .frames import Encoded, LastWords, encode
-from .outbox import CloseSocket, Outbox, Send
+from .outbox import Outbox
 from .rate import RateLimit
 
 
 class Connection:
     """What is kept for one client: its name, its outbox, its rate, its token's expiry.
 
-    An adapter hands over two callables: `send(text)`, and `close_socket(code, reason)`.
+    With `lines`, a frame that travels may hold several messages, a line each.
     """
 
     __slots__ = (
@@ -25,6 +24,7 @@ class Connection:
         "joined",
         "joining",
         "leaving",
+        "lines",
         "opened",
         "rate",
         "room",
@@ -32,27 +32,32 @@ class Connection:
         "user",
     )
 
-    def __init__(
-        self, room: str, send: Send, close_socket: CloseSocket, config: Config, clock: Clock
-    ) -> None:
+    def __init__(self, room: str, outbox: Outbox, rate: RateLimit, *, lines: bool) -> None:
         self.id = secrets.token_hex(8)
         self.room = room
         self.user = ""
+        self.lines = lines
         self.session: str | None = None
         # Once it has begun to join it has to leave, whether it has joined or not.
         self.joining = False
         self.joined = False
         self.announced = False
         self.opened = False
-        self.rate = RateLimit(config.messages_per_second, clock)
+        self.rate = rate
         self.expiry: Timer | None = None
         self.leaving: asyncio.Task[None] | None = None
-        self._outbox = Outbox(send, close_socket, config.outbox_bytes)
+        self._outbox = outbox
 
     @property
     def ending(self) -> bool:
         """Whether it was told to close, or is gone."""
         return self._outbox.sealed
+
+    def divide(self, received: str | bytes) -> list[str] | list[bytes]:
+        """Take the messages out of a frame that the client sent."""
+        if isinstance(received, bytes):
+            return [received]
+        return received.split("\n") if self.lines else [received]
 
     def send(self, frame: Encoded) -> bool:
         """Let a frame wait for the client; False if too much waits already."""

@@ -5,14 +5,17 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 PROTOCOL = "rooms.v1"
+# The same, but a text frame holds one message or more, a line each.
+LINES_PROTOCOL = "rooms.v1.lines"
 _BEARER_PREFIX = "bearer."
 
 
 class Handshake(NamedTuple):
     """What a client says of itself.
 
-    `subprotocol` is the one to select, `after` the last position that it saw. `user` is somebody
-    whom a session makes known without a token; `session` names that session.
+    `subprotocol` is the one to select, the first of ours that was offered; `after` the last
+    position that it saw. `user` is somebody whom a session makes known without a token; `session`
+    names that session.
     """
 
     subprotocol: str | None = None
@@ -20,6 +23,11 @@ class Handshake(NamedTuple):
     after: str | None = None
     user: str | None = None
     session: str | None = None
+
+    @property
+    def lines(self) -> bool:
+        """Whether a text frame holds a message on each of its lines."""
+        return self.subprotocol == LINES_PROTOCOL
 
 
 def read_handshake(scope: Mapping[str, Any]) -> Handshake:
@@ -32,7 +40,8 @@ def read_handshake(scope: Mapping[str, Any]) -> Handshake:
     token = tokens[0] if tokens else bearer_token(header(scope["headers"], b"authorization"))
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     after = query.get("after", [None])[0]
-    return Handshake(PROTOCOL if PROTOCOL in offered else None, token, after)
+    ours = [name for name in offered if name in (PROTOCOL, LINES_PROTOCOL)]
+    return Handshake(ours[0] if ours else None, token, after)
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

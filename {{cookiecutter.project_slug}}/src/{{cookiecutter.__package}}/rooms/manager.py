@@ -29,8 +29,9 @@ from .feed import Feed
 from .feeds import Feeds
 from .handshake import Handshake
 from .names import is_room_name
-from .outbox import CloseSocket, Send
+from .outbox import CloseSocket, Outbox, Send
 from .positions import Position
+from .rate import RateLimit
 from .registry import RoomRegistry
 from .roster import Roster
 from .tasks import end_tasks
@@ -154,8 +155,14 @@ class ConnectionManager(RoomRegistry):
         close_socket: CloseSocket,
         handshake: Handshake = _ANONYMOUS,
     ) -> Connection:
-        """Let an accepted client into a room, or end its connection and tell it why."""
-        connection = Connection(room, send, close_socket, self.config, self.clock)
+        """Let an accepted client into a room, or end its connection and tell it why.
+
+        An adapter hands over two callables: `send(text)`, and `close_socket(code, reason)`.
+        """
+        lines = handshake.lines
+        outbox = Outbox(send, close_socket, self.config.outbox_bytes, joins=lines)
+        rate = RateLimit(self.config.messages_per_second, self.clock)
+        connection = Connection(room, outbox, rate, lines=lines)
         connection.session = handshake.session
         # Known before it is let in, so that closing the room finds it at any moment.
         self._roster.add(connection)
@@ -171,10 +178,11 @@ class ConnectionManager(RoomRegistry):
 
     async def receive(self, connection: Connection, text_or_bytes: str | bytes) -> None:
         """Act on what a client sent."""
-        if connection.ending:
-            return
         with self._guarded(connection):
-            await self._act(connection, text_or_bytes)
+            for message in connection.divide(text_or_bytes):
+                if connection.ending:
+                    return
+                await self._act(connection, message)
 
     async def publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None = None

@@ -13,10 +13,14 @@ logger = logging.getLogger(__name__)
 Send = Callable[[str], Awaitable[None]]
 CloseSocket = Callable[[int, str], Awaitable[None]]
 
+# Clients read up to 1 MiB at once, by default.
+_LARGEST_JOINED = 65_536
+
 
 class Outbox:
     """A queue of text frames, and the close at its end.
 
+    With `joins`, what waits at the same time is sent as one frame, divided by newlines.
     Nothing is sent after the close. The task that writes lives only while there is something
     to write, so an idle client costs none.
     """
@@ -24,6 +28,7 @@ class Outbox:
     __slots__ = (
         "_close",
         "_ending",
+        "_joins",
         "_max_bytes",
         "_send",
         "_waiting",
@@ -32,10 +37,13 @@ class Outbox:
         "sealed",
     )
 
-    def __init__(self, send: Send, close: CloseSocket, max_bytes: int) -> None:
+    def __init__(
+        self, send: Send, close: CloseSocket, max_bytes: int, *, joins: bool = False
+    ) -> None:
         self._send = send
         self._close = close
         self._max_bytes = max_bytes
+        self._joins = joins
         self._waiting: deque[tuple[str, int]] = deque()
         self._ending: tuple[int, str] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -95,12 +103,25 @@ class Outbox:
 
     async def _write(self) -> None:
         while self._waiting:
-            text, size = self._waiting.popleft()
+            text, size = self._join() if self._joins else self._waiting.popleft()
             await self._send(text)
             self.bytes -= size
         if self._ending:
             ending, self._ending = self._ending, None
             await self._close(*ending)
+
+    def _join(self) -> tuple[str, int]:
+        if self.bytes <= _LARGEST_JOINED:
+            joined = "\n".join([text for text, _ in self._waiting])
+            self._waiting.clear()
+            return joined, self.bytes
+        text, size = self._waiting.popleft()
+        texts = [text]
+        while self._waiting and size + self._waiting[0][1] <= _LARGEST_JOINED:
+            text, more = self._waiting.popleft()
+            texts.append(text)
+            size += more
+        return "\n".join(texts), size
 
     def _stopped(self, writer: asyncio.Task[None]) -> None:
         if writer.cancelled() or not (error := writer.exception()):

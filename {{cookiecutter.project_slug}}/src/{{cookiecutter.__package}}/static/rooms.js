@@ -10,7 +10,8 @@ import { NotSent, Outbox } from "./outbox.js";
 
 export { NotSent };
 
-const SUBPROTOCOL = "rooms.v1";
+// Better is the first: frames may hold several messages, a line each.
+const SUBPROTOCOLS = ["rooms.v1.lines", "rooms.v1"];
 const BROKEN = 1006;
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 const REFRESH_AHEAD = 60_000;
@@ -262,9 +263,16 @@ export class Room {
       url.searchParams.set("after", this.#position);
     }
     const bearer = this.#token === null ? [] : [`bearer.${this.#token}`];
-    const socket = new this.#options.WebSocket(url.href, [SUBPROTOCOL, ...bearer]);
+    const socket = new this.#options.WebSocket(url.href, [...SUBPROTOCOLS, ...bearer]);
     this.#socket = socket;
-    socket.onmessage = ({ data }) => this.#take(String(data));
+    socket.onmessage = ({ data }) => {
+      for (const line of String(data).split("\n")) {
+        // What was told meanwhile may have ended this connection.
+        if (socket === this.#socket) {
+          this.#take(line);
+        }
+      }
+    };
     socket.onclose = ({ code, reason }) => {
       this.#letGo();
       this.#closed(code, reason);
