@@ -130,11 +130,13 @@ MUTANTS = [
         "last words after the close",
         "rooms/outbox.py",
         {
-            "        if last_words:\n            self._waiting.append((last_words, 0))\n": "",
+            "        if last_words:\n"
+            "            self._waiting.append(last_words)\n"
+            "            self.bytes += last_words.size\n": "",
             "self._ending = (code, reason)": "self._ending = (code, reason, last_words)",
             "await self._close(*ending)": "await self._close(*ending[:2])\n"
             "            if ending[2]:\n"
-            "                await self._send(ending[2])",
+            "                await self._send(ending[2].text)",
         },
         "contract/test_endings.py",
     ),
@@ -256,7 +258,7 @@ MUTANTS = [
     Mutant(
         "a slow reader is kept",
         "rooms/outbox.py",
-        {"if self.bytes and self.bytes + size > self._max_bytes:": "if False:"},
+        {"if self.bytes and self.bytes + frame.size > self._max_bytes:": "if False:"},
         "contract/test_closing.py",
     ),
     Mutant(
@@ -577,8 +579,28 @@ MUTANTS = [
     Mutant(
         "what waits is not joined",
         "rooms/outbox.py",
-        {"self._join() if self._joins else self._waiting.popleft()": "self._waiting.popleft()"},
+        {"while self._joins and self._waiting and": "while False and"},
         "rooms/test_outbox.py",
+    ),
+    Mutant(
+        "a frame overtakes what waits",
+        "rooms/outbox.py",
+        {"if not self.bytes and self._write and": "if self._write and"},
+        "rooms/test_outbox.py",
+    ),
+    Mutant(
+        "a pong overtakes what waits in lines",
+        "rooms/manager.py",
+        {"self._feeds.flush(connection.room)\n        if not": "if not"},
+        "contract/test_lines.py",
+        ("fastapi",),
+    ),
+    Mutant(
+        "what waits in lines is not told before a close",
+        "rooms/manager.py",
+        {"self._feeds.flush(connection.room)\n            connection.finish": "connection.finish"},
+        "contract/test_lines.py",
+        ("fastapi",),
     ),
     Mutant(
         "lines are read as one message",

@@ -1,6 +1,9 @@
 """uvicorn's WebSocket protocol, mended where a client could stay or fill memory unseen."""
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
+
+from .rooms.handshake import WRITE_EXTENSION
 
 _BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -9,7 +12,24 @@ _BAD_REQUEST = (
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Answers every handshake, and pings only of those that read."""
+    """Answers every handshake, and pings only of those that read; writes frames at once."""
+
+    async def run_asgi(self) -> None:
+        """Run the application, which may write past `send`."""
+        if not self.config.ws_per_message_deflate:
+            self.scope["extensions"][WRITE_EXTENSION] = {"write": self.write}
+        await super().run_asgi()
+
+    def write(self, frame: bytes) -> bool:
+        """Write a whole frame: many clients get the same, so that it need not be made for each.
+
+        Returns:
+            False if the client does not take more now, or is not open.
+        """
+        if self.conn.state is not State.OPEN or not self.writable.is_set():
+            return False
+        self.transport.write(frame)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Take what came; refuse a request that the library could not parse.

@@ -69,6 +69,26 @@ async def test_each_line_is_refused_by_itself(service: Service) -> None:
         await ann.expect_message("good")
 
 
+async def test_an_answer_comes_after_what_was_said(service: Service) -> None:
+    async with service.join("ann") as ann:
+        await ann.send_raw(lines({"type": "message", "body": 1}, {"type": "ping"}))
+        await ann.expect_message(1)
+        await ann.expect("pong")
+
+
+async def test_a_close_comes_after_what_was_said(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    async with (
+        start(make_manager(messages_per_second=3)) as service,
+        service.join("ann") as ann,
+    ):
+        await ann.send_raw(lines(*[{"type": "message", "body": 1}] * 4))
+        for _ in range(3):
+            await ann.expect_message(1)
+        await ann.expect_close(Close.TOO_MANY_MESSAGES)
+
+
 async def test_each_line_counts_against_the_rate(
     start: Start, make_manager: Callable[..., ConnectionManager]
 ) -> None:

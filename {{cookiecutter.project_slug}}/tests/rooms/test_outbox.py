@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms.frames import as_frame
 from {{cookiecutter.__package}}.rooms.outbox import Outbox
 
 
@@ -16,6 +17,7 @@ class Wire:
         self.free = asyncio.Event()
         self.free.set()
         self.broken = False
+        self.written: list[bytes] | None = None
 
     async def send(self, text: str) -> None:
         await self.free.wait()
@@ -27,17 +29,22 @@ class Wire:
         await self.free.wait()
         self.sent.append((code, reason))
 
+    def write(self, frame: bytes) -> bool:
+        if self.written is not None:
+            self.written.append(frame)
+        return self.written is not None
+
     def outbox(self, max_bytes: int = 100, *, joins: bool = False) -> Outbox:
-        return Outbox(self.send, self.close, max_bytes, joins=joins)
+        return Outbox(self.send, self.close, max_bytes, write=self.write, joins=joins)
 
 
 async def test_frames_are_sent_in_order() -> None:
     wire = Wire()
     outbox = wire.outbox()
     for text in "abc":
-        assert outbox.put(text, 1)
+        assert outbox.put(as_frame(text))
     await outbox.written()
-    assert outbox.put("d", 1)
+    assert outbox.put(as_frame("d"))
     await outbox.written()
     assert wire.sent == ["a", "b", "c", "d"]
 
@@ -45,11 +52,11 @@ async def test_frames_are_sent_in_order() -> None:
 async def test_what_waits_comes_first_then_the_last_words_then_the_close_then_nothing() -> None:
     wire = Wire()
     outbox = wire.outbox()
-    outbox.put("a", 1)
-    outbox.finish(3000, "Token expired", "bye")
-    outbox.put("too late", 8)
+    outbox.put(as_frame("a"))
+    outbox.finish(3000, "Token expired", as_frame("bye"))
+    outbox.put(as_frame("too late"))
     await outbox.written()
-    outbox.put("far too late", 12)
+    outbox.put(as_frame("far too late"))
     outbox.finish(1000, "again")
     await outbox.written()
     assert wire.sent == ["a", "bye", (3000, "Token expired")]
@@ -59,12 +66,12 @@ async def test_what_waits_is_joined_up_to_what_clients_read_at_once() -> None:
     wire = Wire()
     outbox = wire.outbox(max_bytes=1_000_000, joins=True)
     for text in "abc":
-        outbox.put(text, 1)
+        outbox.put(as_frame(text))
     await outbox.written()
     large = "d" * 30_000
     for text in (large, large, large, "e" * 100_000, "f"):
-        outbox.put(text, len(text))
-    outbox.finish(1012, "Service restart", "bye")
+        outbox.put(as_frame(text))
+    outbox.finish(1012, "Service restart", as_frame("bye"))
     await outbox.written()
     assert wire.sent == [
         "a\nb\nc",
@@ -77,11 +84,29 @@ async def test_what_waits_is_joined_up_to_what_clients_read_at_once() -> None:
     assert outbox.bytes == 0
 
 
+async def test_where_nothing_waits_a_frame_is_written_at_once() -> None:
+    wire = Wire()
+    outbox = wire.outbox(max_bytes=4)
+    wire.written = []
+    assert outbox.put(as_frame("ab"))
+    assert outbox.put(as_frame("ü" * 100)), "what is written does not wait"
+    assert wire.written == [b"\x81\x02ab", b"\x81\x7e\x00\xc8" + "ü".encode() * 100]
+    taken, wire.written = wire.written, None
+    assert outbox.put(as_frame("c"))
+    wire.written = taken
+    assert outbox.put(as_frame("d")), "it comes after what waits"
+    await outbox.written()
+    assert wire.sent == ["c", "d"]
+    assert len(taken) == 2
+    assert outbox.put(as_frame("e"))
+    assert taken[2:] == [b"\x81\x01e"]
+
+
 async def test_a_close_while_a_frame_is_being_sent_waits_for_it() -> None:
     wire = Wire()
     wire.free.clear()
     outbox = wire.outbox()
-    outbox.put("a", 1)
+    outbox.put(as_frame("a"))
     await asyncio.sleep(0)
     outbox.finish(1012, "Service restart")
     assert wire.sent == []
@@ -94,23 +119,23 @@ async def test_no_more_than_its_bytes_may_wait() -> None:
     wire = Wire()
     wire.free.clear()
     outbox = wire.outbox(max_bytes=10)
-    assert outbox.put("aaaaaa", 6)
+    assert outbox.put(as_frame("aaaaaa"))
     await asyncio.sleep(0)
-    assert outbox.put("bbbb", 4), "what is being sent counts as waiting"
-    assert not outbox.put("c", 1)
+    assert outbox.put(as_frame("bbbb")), "what is being sent counts as waiting"
+    assert not outbox.put(as_frame("c"))
     wire.free.set()
     await outbox.written()
     assert wire.sent == ["aaaaaa", "bbbb"]
     assert outbox.bytes == 0
-    assert outbox.put("cccccccccc", 10)
+    assert outbox.put(as_frame("cccccccccc"))
     await outbox.written()
 
 
 async def test_one_frame_of_any_size_may_wait() -> None:
     wire = Wire()
     outbox = wire.outbox(max_bytes=10)
-    assert outbox.put("x" * 100, 100)
-    assert not outbox.put("y", 1)
+    assert outbox.put(as_frame("x" * 100))
+    assert not outbox.put(as_frame("y"))
     await outbox.written()
     assert wire.sent == ["x" * 100]
 
@@ -119,8 +144,8 @@ async def test_dropping_leaves_only_the_close() -> None:
     wire = Wire()
     wire.free.clear()
     outbox = wire.outbox()
-    outbox.put("a", 1)
-    outbox.put("b", 1)
+    outbox.put(as_frame("a"))
+    outbox.put(as_frame("b"))
     await asyncio.sleep(0)
     outbox.drop()
     outbox.finish(1013, "Reading too slowly")
@@ -133,12 +158,12 @@ async def test_a_client_that_is_gone_is_sent_nothing() -> None:
     wire = Wire()
     wire.free.clear()
     outbox = wire.outbox()
-    outbox.put("a", 1)
+    outbox.put(as_frame("a"))
     outbox.finish(1012, "Service restart")
     await asyncio.sleep(0)
     await outbox.abandon()
     wire.free.set()
-    assert outbox.put("b", 1)
+    assert outbox.put(as_frame("b"))
     await outbox.written()
     assert wire.sent == []
 
@@ -148,8 +173,8 @@ async def test_a_broken_connection_is_no_trouble_of_ours(caplog: pytest.LogCaptu
     wire = Wire()
     wire.broken = True
     outbox = wire.outbox()
-    outbox.put("a", 1)
-    outbox.put("b", 1)
+    outbox.put(as_frame("a"))
+    outbox.put(as_frame("b"))
     await outbox.written()
     await asyncio.sleep(0)
     assert outbox.sealed
@@ -163,7 +188,7 @@ async def test_a_send_that_fails_ends_the_connection() -> None:
         raise RuntimeError("a mistake")
 
     outbox = Outbox(failing, wire.close, 100)
-    outbox.put("a", 1)
+    outbox.put(as_frame("a"))
     await outbox.written()
     await asyncio.sleep(0)
     await outbox.written()

@@ -17,8 +17,8 @@ _MESSAGES = "#/channels/room/messages/"
 _ROOM = """\
 Offer the subprotocol `%s`, or none; or `%s`, for frames that hold one message or more, a \
 line each, both ways. A token is a further subprotocol, `bearer.<token>`, or the header \
-`Authorization: Bearer <token>`. Each message is one JSON object. However a connection ends, it was \
-accepted first and is closed by a row of `x-closes`."""
+`Authorization: Bearer <token>`. Each message is one JSON object. However a connection ends, it \
+was accepted first and is closed by a row of `x-closes`."""
 
 
 def describe(title: str, version: str, summary: str) -> dict[str, JsonValue]:

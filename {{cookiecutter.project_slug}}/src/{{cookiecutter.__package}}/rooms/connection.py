@@ -61,7 +61,7 @@ class Connection:
 
     def send(self, frame: Encoded) -> bool:
         """Let a frame wait for the client; False if too much waits already."""
-        return self._outbox.put(frame.text, frame.size)
+        return self._outbox.put(frame)
 
     async def send_when_fits(self, frame: Encoded) -> None:
         """Let a frame wait for the client, once what waits already leaves room for it."""
@@ -75,7 +75,7 @@ class Connection:
         if close is Close.READS_TOO_SLOWLY:
             self._outbox.drop()
         if row.last_words:
-            last_words = encode(LastWords(type=row.last_words, retry_after=retry_after)).text
+            last_words = encode(LastWords(type=row.last_words, retry_after=retry_after))
         self._outbox.finish(row.code, row.reason or "", last_words)
 
     async def written(self) -> None:

@@ -7,6 +7,7 @@ from . import frames
 from .connection import Connection
 from .engine import Attendance, Room
 from .events import Came, Entry, Went
+from .outbox import LARGEST_JOINED
 from .positions import Position
 
 
@@ -45,6 +46,9 @@ class Feed:
         self._held_bytes = held_bytes
         self._drop = drop
         self._live: set[Connection] = set()
+        # Who takes several messages in a frame is told at the end of the event loop's round.
+        self._live_in_lines: set[Connection] = set()
+        self._lines: list[frames.Encoded] = []
         self._held: dict[Connection, Held] = {}
         self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
 
@@ -63,7 +67,8 @@ class Feed:
         if held.overflowed:
             return False
         del self._held[connection]
-        self._live.add(connection)
+        self.flush()
+        (self._live_in_lines if connection.lines else self._live).add(connection)
         newer = (frame for position, frame in held.messages if position > seen)
         if not all(connection.send(frame) for frame in newer):
             self._drop(connection)
@@ -73,6 +78,7 @@ class Feed:
         """Tell a connection nothing more."""
         self.connections.discard(connection)
         self._live.discard(connection)
+        self._live_in_lines.discard(connection)
         self._held.pop(connection, None)
 
     def take(self, event: Entry | Came | Went) -> bool:
@@ -89,7 +95,7 @@ class Feed:
         frame = frames.said(entry)
         for held in self._held.values():
             held.put(position, frame)
-        self._tell(frame, self._live)
+        self._tell_live(frame)
         self._wake()
         return True
 
@@ -115,11 +121,13 @@ class Feed:
     def _pass_on(self, came: set[str], went: set[str]) -> None:
         self.members -= went
         self.members |= came
-        told = [one for one in (*self._live, *self._held) if one.opened]
-        for user in sorted(went):
-            self._tell(frames.encode(frames.Left(user=user)), told)
-        for user in sorted(came):
-            self._tell(frames.encode(frames.Joined(user=user)), told)
+        news = [
+            *(frames.encode(frames.Left(user=user)) for user in sorted(went)),
+            *(frames.encode(frames.Joined(user=user)) for user in sorted(came)),
+        ]
+        for frame in news:
+            self._tell_live(frame)
+            self._tell(frame, [one for one in self._held if one.opened])
 
     async def reached(self, position: Position, seconds: float) -> bool:
         """Wait until a message was passed on; False if that took too long."""
@@ -134,10 +142,29 @@ class Feed:
             return False
         return True
 
+    def flush(self) -> None:
+        """Tell what is to be told in lines, before anything else is told to one of them."""
+        lines, self._lines = self._lines, []
+        while lines:
+            size, count = lines[0].size, 1
+            while count < len(lines) and size + lines[count].size <= LARGEST_JOINED:
+                size += lines[count].size
+                count += 1
+            self._tell(frames.join(lines[:count]), self._live_in_lines)
+            del lines[:count]
+
     def lose(self) -> None:
         """Give up: what was missed can't be told."""
+        self.flush()
         self.lost = True
         self._wake()
+
+    def _tell_live(self, frame: frames.Encoded) -> None:
+        self._tell(frame, self._live)
+        if self._live_in_lines:
+            if not self._lines:
+                asyncio.get_running_loop().call_soon(self.flush)
+            self._lines.append(frame)
 
     def _tell(self, frame: frames.Encoded, connections: Iterable[Connection]) -> None:
         slow = [one for one in connections if not one.send(frame)]

@@ -72,6 +72,11 @@ class Feeds:
         if feed:
             feed.forget(connection)
 
+    def flush(self, room: str) -> None:
+        """Pass on at once what this process knows of a room."""
+        if feed := self._feeds.get(room):
+            feed.flush()
+
     async def publish(self, room: str, text: str, once: str | None) -> Position:
         """Append a message to a room's log, and wait until it was passed on here."""
         feed = self._feeds.get(room)

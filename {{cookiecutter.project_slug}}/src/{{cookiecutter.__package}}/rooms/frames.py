@@ -13,6 +13,8 @@ from pydantic import (
     JsonValue,
     TypeAdapter,
 )
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
 
 from .closes import Close
 from .events import Entry
@@ -158,16 +160,27 @@ class LastWords(Frame):
 
 
 class Encoded(NamedTuple):
-    """A frame as it travels, and its size in bytes."""
+    """A frame as it travels: its text, the size of that in bytes, and all that goes on the wire."""
 
     text: str
     size: int
+    wire: bytes
+
+
+def as_frame(text: str) -> Encoded:
+    """Make a text frame (RFC 6455) of what is JSON already, once for all who get it."""
+    data = text.encode()
+    return Encoded(text, len(data), WireFrame(Opcode.TEXT, data).serialize(mask=False))
 
 
 def encode(frame: Frame) -> Encoded:
     """Write a frame as JSON."""
-    text = frame.model_dump_json(by_alias=True)
-    return Encoded(text, len(text.encode()))
+    return as_frame(frame.model_dump_json(by_alias=True))
+
+
+def join(frames: Sequence[Encoded]) -> Encoded:
+    """Make one frame of several, a line each."""
+    return frames[0] if len(frames) == 1 else as_frame("\n".join([one.text for one in frames]))
 
 
 def spoken(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:
@@ -181,8 +194,7 @@ _SAID = '{"type":"message","position":"'
 
 def said(entry: Entry) -> Encoded:
     """Write the frame of a message that the log has."""
-    text = f'{_SAID}{entry.position}",{entry.text[1:]}'
-    return Encoded(text, len(text.encode()))
+    return as_frame(f'{_SAID}{entry.position}",{entry.text[1:]}')
 
 
 def decode(text: str, *, debug: bool = False) -> ClientFrame | ShowClose:

@@ -1,13 +1,18 @@
 """What a client says in its opening request, besides the path."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 PROTOCOL = "rooms.v1"
 # The same, but a text frame holds one message or more, a line each.
 LINES_PROTOCOL = "rooms.v1.lines"
+# What the server adds to ASGI: a way to write a frame at once.
+WRITE_EXTENSION = "rooms.write"
 _BEARER_PREFIX = "bearer."
+
+# Write a whole frame now; False if that is not possible now, or never.
+Write = Callable[[bytes], bool]
 
 
 class Handshake(NamedTuple):
@@ -15,7 +20,7 @@ class Handshake(NamedTuple):
 
     `subprotocol` is the one to select, the first of ours that was offered; `after` the last
     position that it saw. `user` is somebody whom a session makes known without a token; `session`
-    names that session.
+    names that session. `write` is there if the server has it.
     """
 
     subprotocol: str | None = None
@@ -23,6 +28,7 @@ class Handshake(NamedTuple):
     after: str | None = None
     user: str | None = None
     session: str | None = None
+    write: Write | None = None
 
     @property
     def lines(self) -> bool:
@@ -41,7 +47,8 @@ def read_handshake(scope: Mapping[str, Any]) -> Handshake:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     after = query.get("after", [None])[0]
     ours = [name for name in offered if name in (PROTOCOL, LINES_PROTOCOL)]
-    return Handshake(ours[0] if ours else None, token, after)
+    write = scope.get("extensions", {}).get(WRITE_EXTENSION, {}).get("write")
+    return Handshake(ours[0] if ours else None, token, after, write=write)
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

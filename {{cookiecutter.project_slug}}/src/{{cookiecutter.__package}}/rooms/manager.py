@@ -160,7 +160,8 @@ class ConnectionManager(RoomRegistry):
         An adapter hands over two callables: `send(text)`, and `close_socket(code, reason)`.
         """
         lines = handshake.lines
-        outbox = Outbox(send, close_socket, self.config.outbox_bytes, joins=lines)
+        limit = self.config.outbox_bytes
+        outbox = Outbox(send, close_socket, limit, write=handshake.write, joins=lines)
         rate = RateLimit(self.config.messages_per_second, self.clock)
         connection = Connection(room, outbox, rate, lines=lines)
         connection.session = handshake.session
@@ -212,6 +213,7 @@ class ConnectionManager(RoomRegistry):
     def end(self, connection: Connection, close: Close) -> None:
         """Close a connection, after what waits for it; the first call counts."""
         if not connection.ending:
+            self._feeds.flush(connection.room)
             connection.finish(close, self._retry_after(connection, close))
             self._depart(connection)
 
@@ -365,6 +367,7 @@ class ConnectionManager(RoomRegistry):
         self._answer(connection, frames.Error(code=code, detail=detail, id=message_id))
 
     def _answer(self, connection: Connection, frame: frames.Frame) -> None:
+        self._feeds.flush(connection.room)
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
 

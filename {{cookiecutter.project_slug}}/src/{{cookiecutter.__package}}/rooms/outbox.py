@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from .closes import Close
+from .frames import Encoded
+from .handshake import Write
 
 logger = logging.getLogger(__name__)
 
@@ -14,15 +16,15 @@ Send = Callable[[str], Awaitable[None]]
 CloseSocket = Callable[[int, str], Awaitable[None]]
 
 # Clients read up to 1 MiB at once, by default.
-_LARGEST_JOINED = 65_536
+LARGEST_JOINED = 65_536
 
 
 class Outbox:
     """A queue of text frames, and the close at its end.
 
-    With `joins`, what waits at the same time is sent as one frame, divided by newlines.
-    Nothing is sent after the close. The task that writes lives only while there is something
-    to write, so an idle client costs none.
+    Where nothing waits, `write` takes a frame at once, if the server has such a thing. The task
+    that sends the others lives only while there is something to send. With `joins`, what waits at
+    the same time is sent as one frame, a line each. Nothing is sent after the close.
     """
 
     __slots__ = (
@@ -32,45 +34,56 @@ class Outbox:
         "_max_bytes",
         "_send",
         "_waiting",
+        "_write",
         "_writer",
         "bytes",
         "sealed",
     )
 
     def __init__(
-        self, send: Send, close: CloseSocket, max_bytes: int, *, joins: bool = False
+        self,
+        send: Send,
+        close: CloseSocket,
+        max_bytes: int,
+        *,
+        write: Write | None = None,
+        joins: bool = False,
     ) -> None:
         self._send = send
         self._close = close
+        self._write = write
         self._max_bytes = max_bytes
         self._joins = joins
-        self._waiting: deque[tuple[str, int]] = deque()
+        self._waiting: deque[Encoded] = deque()
         self._ending: tuple[int, str] | None = None
         self._writer: asyncio.Task[None] | None = None
         self.bytes = 0
         self.sealed = False
 
-    def put(self, text: str, size: int) -> bool:
-        """Queue a frame of `size` bytes; False if it would be more than may wait.
+    def put(self, frame: Encoded) -> bool:
+        """Write a frame, or queue it; False if it would be more than may wait.
 
         Of any size it may be where nothing waits: that is no slow reader.
         """
         if self.sealed:
             return True
-        if self.bytes and self.bytes + size > self._max_bytes:
+        if not self.bytes and self._write and self._write(frame.wire):
+            return True
+        if self.bytes and self.bytes + frame.size > self._max_bytes:
             return False
-        self._waiting.append((text, size))
-        self.bytes += size
+        self._waiting.append(frame)
+        self.bytes += frame.size
         self._wake()
         return True
 
-    def finish(self, code: int, reason: str, last_words: str | None = None) -> None:
+    def finish(self, code: int, reason: str, last_words: Encoded | None = None) -> None:
         """Take nothing more; close after what waits and the last words. The first call counts."""
         if self.sealed:
             return
         self.sealed = True
         if last_words:
-            self._waiting.append((last_words, 0))
+            self._waiting.append(last_words)
+            self.bytes += last_words.size
         self._ending = (code, reason)
         self._wake()
 
@@ -98,29 +111,25 @@ class Outbox:
 
     def _wake(self) -> None:
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.get_running_loop().create_task(self._write())
+            self._writer = asyncio.get_running_loop().create_task(self._send_all())
             self._writer.add_done_callback(self._stopped)
 
-    async def _write(self) -> None:
+    async def _send_all(self) -> None:
         while self._waiting:
-            text, size = self._join() if self._joins else self._waiting.popleft()
+            text, size = self._next()
             await self._send(text)
             self.bytes -= size
         if self._ending:
             ending, self._ending = self._ending, None
             await self._close(*ending)
 
-    def _join(self) -> tuple[str, int]:
-        if self.bytes <= _LARGEST_JOINED:
-            joined = "\n".join([text for text, _ in self._waiting])
-            self._waiting.clear()
-            return joined, self.bytes
-        text, size = self._waiting.popleft()
-        texts = [text]
-        while self._waiting and size + self._waiting[0][1] <= _LARGEST_JOINED:
-            text, more = self._waiting.popleft()
-            texts.append(text)
-            size += more
+    def _next(self) -> tuple[str, int]:
+        frame = self._waiting.popleft()
+        texts, size = [frame.text], frame.size
+        while self._joins and self._waiting and size + self._waiting[0].size <= LARGEST_JOINED:
+            frame = self._waiting.popleft()
+            texts.append(frame.text)
+            size += frame.size
         return "\n".join(texts), size
 
     def _stopped(self, writer: asyncio.Task[None]) -> None:
