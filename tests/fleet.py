@@ -120,9 +120,7 @@ class Fleet:
         }
         command = (str(python), "-m", project.package.name)
         self.processes = [
-            Process(
-                f"process-{number}", command, project.path, {**settings, "PORT": str(port)}
-            )
+            Process(f"process-{number}", command, project.path, {**settings, "PORT": str(port)})
             for number, port in enumerate(ports)
         ]
 
