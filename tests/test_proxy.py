@@ -110,6 +110,22 @@ def test_the_pages_of_others_stay_out(copy: Project, project: Project) -> None:
     run(copy, project, play)
 
 
+def test_the_service_says_what_is_too_large(copy: Project, project: Project) -> None:
+    def post(address: str) -> tuple[int, object]:
+        connection = http.client.HTTPConnection(address, timeout=LIMIT_SECONDS)
+        connection.request("POST", "/rooms", b" " * (2 << 20))
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer.status, json.loads(body)
+
+    async def play(_: Fleet, address: str) -> None:
+        answer = await asyncio.to_thread(post, address)
+        assert answer == (413, {"detail": "The body is too large."})
+
+    run(copy, project, play)
+
+
 @pytest.mark.parametrize(
     ("trusted", "seen"),
     [(PROXY, CLIENT), ("127.0.0.1/32", CLIENT), (STRANGER, PROXY)],
