@@ -15,7 +15,7 @@ from .project import Project, clean_environment
 
 LIMIT_SECONDS = 30.0
 _KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"
-_PROCESSES = 3
+_ANY_PORTS = (0, 0, 0)
 
 
 async def until(
@@ -53,7 +53,7 @@ class Process:
                 self._command,
                 cwd=self._folder,
                 env=self._environment,
-                stdout=subprocess.DEVNULL,
+                stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
@@ -94,10 +94,16 @@ class Process:
 
 
 class Fleet:
-    """The processes of one service."""
+    """The processes of one service, one for each of `ports`; `more` are further settings."""
 
     def __init__(
-        self, project: Project, python: Path, redis_url: str, rooms: Sequence[str]
+        self,
+        project: Project,
+        python: Path,
+        redis_url: str,
+        rooms: Sequence[str],
+        ports: Sequence[int] = _ANY_PORTS,
+        **more: str,
     ) -> None:
         settings = {
             "API_KEY": "key",
@@ -106,16 +112,16 @@ class Fleet:
             "DRAIN_SECONDS": "1",
             "HISTORY": "100000",
             "MESSAGES_PER_SECOND": "0",
-            "PORT": "0",
             "PYTHONPATH": str(project.path / "src"),
             "REDIS_URL": redis_url,
             "ROOMS": ",".join(rooms),
             "SECRET_KEY": _KEY,
+            **more,
         }
         command = (str(python), "-m", project.package.name)
         self.processes = [
-            Process(f"process-{number}", command, project.path, settings)
-            for number in range(_PROCESSES)
+            Process(f"process-{number}", command, project.path, {**settings, "PORT": str(port)})
+            for number, port in enumerate(ports)
         ]
 
     @asynccontextmanager

@@ -73,15 +73,20 @@ async def talk_through(scenario: Scenario, stage: Stage, codes: set[int], url: s
     async with fleet.running(), crowd.talking():
         await crowd.hear_more()
         await scenario(fleet, crowd)
-        await crowd.hear_more()
-        try:
-            await crowd.fall_silent()
-            await crowd.hear_up_to({room: stage.log(room)[-1]["position"] for room in ROOMS})
-        finally:
-            # It names what was waited for in vain.
-            hold_against({room: stage.log(room) for room in ROOMS}, crowd, codes)
-        await crowd.see_each_other()
+        await settle(crowd, stage, codes)
     return crowd
+
+
+async def settle(crowd: Crowd, stage: Stage, codes: set[int]) -> None:
+    """Let a crowd that talks end its talk, and hold what each heard against the log."""
+    await crowd.hear_more()
+    try:
+        await crowd.fall_silent()
+        await crowd.hear_up_to({room: stage.log(room)[-1]["position"] for room in ROOMS})
+    finally:
+        # It names what was waited for in vain.
+        hold_against({room: stage.log(room) for room in ROOMS}, crowd, codes)
+    await crowd.see_each_other()
 
 
 def hold_against(logs: Mapping[str, Log], crowd: Crowd, codes: set[int]) -> None:

@@ -106,7 +106,7 @@ def test_its_hooks_pass_on_a_fresh_commit(flavour: str, tmp_path: Path) -> None:
     project = Project.render(tmp_path, flavour)
     project.run("git", "add", "--all")
     done = project.run("uv", "run", "pre-commit", "run", "--all-files")
-    assert done.stdout.count("Passed") == 3, done.stdout
+    assert done.stdout.count("Passed") == 4, done.stdout
 
 
 def test_it_builds_without_a_warning(project: Project) -> None:

@@ -56,6 +56,10 @@ def _origin(value: str) -> str:
     return normal
 
 
+def _network(value: str) -> str:
+    return str(ipaddress.ip_network(value))
+
+
 def _redis_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
@@ -80,6 +84,12 @@ Origins = Annotated[
     NoDecode,
     BeforeValidator(listed),
     Takes("origins, comma-separated, each like https://www.example.org"),
+]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_network)], ...],
+    NoDecode,
+    BeforeValidator(listed),
+    Takes("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8"),
 ]
 
 RedisUrl = Annotated[
@@ -132,6 +142,10 @@ class Config(BaseSettings):
     )
     allowed_origins: Origins = Field(
         (), description="other origins whose pages may connect, and make the HTTP calls"
+    )
+    forwarded_allow_ips: Networks = Field(
+        ("127.0.0.1", "::1"),
+        description="proxies that may say whose request they pass on, and whether it came by TLS",
     )
     max_connections: FromOne = Field(10_000, description="connections per process")
     room_capacity: FromOne = Field(1_000, description="members a room takes, unless it says")

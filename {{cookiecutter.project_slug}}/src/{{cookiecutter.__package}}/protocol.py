@@ -12,7 +12,7 @@ _BAD_REQUEST = (
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Answers every handshake, and pings only of those that read; writes frames at once."""
+    """Answers every handshake but at a stop, pings only of those that read; writes at once."""
 
     async def run_asgi(self) -> None:
         """Run the application, which may write past `send`."""
@@ -41,6 +41,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.handshake_initiated = self.handshake_complete = self.close_sent = True
             self.transport.write(_BAD_REQUEST)
             self.transport.close()
+
+    def shutdown(self) -> None:
+        """Stop; leave a handshake without an answer, so that a proxy asks another process.
+
+        uvicorn would answer 500.
+        """
+        if self.handshake_initiated and not self.handshake_complete:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def handle_ping(self) -> None:
         """Answer a ping, unless the client leaves so much unread that writing is paused."""

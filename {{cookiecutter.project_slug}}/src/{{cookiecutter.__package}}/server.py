@@ -82,6 +82,7 @@ def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Confi
         app,
         host=config.host,
         port=config.port,
+        forwarded_allow_ips=list(config.forwarded_allow_ips),
         ws=SocketProtocol,
         ws_max_size=config.max_message_bytes,
         # Deflate costs three times the memory of an idle connection.

@@ -14,7 +14,8 @@ SERVICE = load_config(ChannelsConfig)
 
 SECRET_KEY = SERVICE.secret_key
 DEBUG = SERVICE.debug
-ALLOWED_HOSTS = list(SERVICE.allowed_hosts)
+# Probes know no other name than the last.
+ALLOWED_HOSTS = [*SERVICE.allowed_hosts, "localhost"]
 
 INSTALLED_APPS = [
     # Before staticfiles, whose runserver it replaces.
