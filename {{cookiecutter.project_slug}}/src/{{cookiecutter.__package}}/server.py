@@ -13,7 +13,7 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import ChangeReload, multiprocess
 
 from .config import Config
-from .protocol import SocketProtocol
+from .protocol import RequestProtocol, SocketProtocol
 from .rooms.gate import App
 from .rooms.manager import ConnectionManager
 
@@ -82,6 +82,7 @@ def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Confi
         app,
         host=config.host,
         port=config.port,
+        http=RequestProtocol,
         ws=SocketProtocol,
         ws_max_size=config.max_message_bytes,
         # Deflate costs three times the memory of an idle connection.
