@@ -115,6 +115,9 @@ async def test_half_open_connections_take_no_place_from_others(
             for half in halves[:17]:
                 assert await within("the oldest to make way", trickle(half, "")) == b""
             assert (await service.call("GET", "/healthz")).status_code == 200
+            for _ in range(4):
+                await stack.enter_async_context(opened(service))
+            assert (await service.call("GET", "/healthz")).status_code == 200
             await ann.expect_nothing()
 
 
@@ -141,8 +144,8 @@ async def test_chunks_of_nothing_are_cut_off(service: Service, drop: str) -> Non
 @pytest.mark.parametrize(
     "head",
     [
-        f"{POST}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
-        f"{POST}Content-Length: 2\r\nContent-Length: 3\r\n",
+        f"{POST}Content-Length: 12\r\nTransfer-Encoding: chunked\r\n",
+        f"{POST}Content-Length: 12\r\nContent-Length: 3\r\n",
         f"{POST}Content-Length: -2\r\n",
         f"{GET}X: a\x00b\r\n",
         f"{GET}X : y\r\n",
@@ -151,7 +154,7 @@ async def test_chunks_of_nothing_are_cut_off(service: Service, drop: str) -> Non
 async def test_a_request_that_others_would_read_otherwise_is_refused(
     service: Service, caplog: pytest.LogCaptureFixture, head: str
 ) -> None:
-    async with opened(service, f"{head}\r\n" + "{}") as (reader, _):
+    async with opened(service, f"{head}\r\n" + "2\r\n{}\r\n0\r\n\r\n") as (reader, _):
         answered = await within("an answer", reader.read())
     assert answered.startswith(b"HTTP/1.1 400 ")
     caplog.clear()

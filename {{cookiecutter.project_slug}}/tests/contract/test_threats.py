@@ -178,7 +178,7 @@ async def test_nobody_writes_a_line_of_the_log_or_reads_a_secret_there(
         async with service.connect("%0AERROR:%20forged") as client:
             await client.expect_close(Close.ROOM_NOT_FOUND)
         # Where there is an admin, it logs what comes without its cookie.
-        await service.call("POST", "/admin/%0AERROR:%20forged")
+        await service.call("POST", "/admin/%0DERROR:%20forged%1B%5B31mforged")
         await service.call("POST", "/rooms", headers=KEY, json={"name": "c", "password": "sesame"})
         await guess(service, "sesame!", "/rooms/c/tokens")
         process.process.terminate()
