@@ -589,16 +589,16 @@ MUTANTS = [
     Mutant(
         "passwords are guessed without end",
         "rooms/registry.py",
-        {"        self._guesses.count(address, room)\n": ""},
+        {"            self._guesses.count(address, room)\n": ""},
         "contract/test_threats.py",
     ),
     Mutant(
         "guesses are counted once it is known that they were wrong",
         "rooms/registry.py",
         {
-            "        self._guesses.count(address, room)\n": "",
-            "        if not right:\n": (
-                "        if not right:\n            self._guesses.count(address, room)\n"
+            "            self._guesses.count(address, room)\n": "",
+            "            if not right:\n": (
+                "            if not right:\n                self._guesses.count(address, room)\n"
             ),
         },
         "contract/test_threats.py",
@@ -606,7 +606,7 @@ MUTANTS = [
     Mutant(
         "slow requests are waited for",
         "protocol.py",
-        {"        else:\n            self.transport.close()\n": ""},
+        {"call_later(self.limit_seconds,": "call_later(3600,"},
         "contract/test_floods.py",
     ),
     Mutant(

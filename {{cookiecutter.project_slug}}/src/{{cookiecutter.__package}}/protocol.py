@@ -1,25 +1,16 @@
 """uvicorn's protocols, mended where a client could stay or fill memory unseen."""
 
 import asyncio
-import json
-from http import HTTPStatus
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
-
-def _denial(status: HTTPStatus, detail: str) -> bytes:
-    body = json.dumps({"detail": detail})
-    return (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
-        f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
-
-
-_BAD_REQUEST = _denial(HTTPStatus.BAD_REQUEST, "This is no request for a socket.")
-_TOO_LARGE = _denial(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's head is too large.")
+_BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    b'Content-Length: 49\r\n\r\n{"detail":"This is no request that can be read."}'
+)
 _LARGEST_HEAD = 32_768
 _MOST_FRAGMENTS = 4_096
 
@@ -61,13 +52,8 @@ class RequestProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._besides_bodies > _LARGEST_HEAD and not self.transport.is_closing():
             if self.cycle is None or self.cycle.response_complete:
-                self.transport.write(_TOO_LARGE)
+                self.transport.write(_BAD_REQUEST)
             self.transport.close()
-
-    def on_message_begin(self) -> None:
-        """Wait for the rest."""
-        super().on_message_begin()
-        self._expect_request()
 
     def on_body(self, body: bytes) -> None:
         """Leave it to the gate how large a body may be."""
@@ -88,21 +74,13 @@ class RequestProtocol(HttpToolsProtocol):
 
     def _expect_request(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(self.limit_seconds, self._cut_off)
+            self._deadline = self.loop.call_later(self.limit_seconds, self.transport.close)
 
     def _let_go(self) -> None:
         self._open.pop(self, None)
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
-
-    def _cut_off(self) -> None:
-        self._deadline = None
-        # Where the service reads no further, the client is not to blame.
-        if self.flow.read_paused:
-            self._expect_request()
-        else:
-            self.transport.close()
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):

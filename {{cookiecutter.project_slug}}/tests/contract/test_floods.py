@@ -128,7 +128,7 @@ async def test_a_head_that_grows_is_refused(service: Service, sent: str) -> None
     async with opened(service, sent) as (reader, writer):
         await within("the beginning to be sent", writer.drain())
         answered = await within("an answer", trickle((reader, writer), "x" * 1_000))
-    assert answered.startswith(b"HTTP/1.1 431 ")
+    assert answered.startswith(b"HTTP/1.1 400 ")
     assert b'"detail"' in answered
 
 

@@ -1,7 +1,7 @@
 """How often one address may try the password of one room."""
 
 import ipaddress
-from typing import NamedTuple
+from collections import Counter
 
 from .clock import Clock
 from .errors import TooManyGuessesError
@@ -12,17 +12,16 @@ WINDOW_SECONDS = 60.0
 _MOST_KEPT = 10_000
 
 
-class _Tries(NamedTuple):
-    guesses: int
-    until: float
-
-
 class GuessLimit:
-    """Counts the guesses of each address at each room, in this process; forgets the oldest."""
+    """Counts the guesses of each address at each room, in this process, and from time to time anew.
+
+    Where there are too many to keep, the oldest are forgotten.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tries: dict[tuple[str, str], _Tries] = {}
+        self._until = 0.0
+        self._guesses: Counter[tuple[str, str]] = Counter()
 
     def count(self, address: str, room: str) -> None:
         """Count a guess, before it is known whether it is right: many may come at once.
@@ -30,20 +29,20 @@ class GuessLimit:
         Raises:
             TooManyGuessesError: it is one too many.
         """
-        key, now = (_network(address), room), self._clock.monotonic()
-        tries = self._tries.get(key)
-        if tries is None or tries.until <= now:
-            self._tries.pop(key, None)
-            tries = _Tries(0, now + WINDOW_SECONDS)
-        if tries.guesses >= MOST_GUESSES:
-            raise TooManyGuessesError(tries.until - now)
-        self._tries[key] = tries._replace(guesses=tries.guesses + 1)
-        if len(self._tries) > _MOST_KEPT:
-            del self._tries[next(iter(self._tries))]
+        now = self._clock.monotonic()
+        if now >= self._until:
+            self._guesses.clear()
+            self._until = now + WINDOW_SECONDS
+        key = (_network(address), room)
+        if self._guesses[key] >= MOST_GUESSES:
+            raise TooManyGuessesError(self._until - now)
+        self._guesses[key] += 1
+        if len(self._guesses) > _MOST_KEPT:
+            del self._guesses[next(iter(self._guesses))]
 
     def forget(self, address: str, room: str) -> None:
         """Count no more the guesses of one that knew the password."""
-        self._tries.pop((_network(address), room), None)
+        del self._guesses[_network(address), room]
 
 
 def _network(address: str) -> str:

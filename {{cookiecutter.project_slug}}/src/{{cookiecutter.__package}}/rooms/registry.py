@@ -59,18 +59,13 @@ class RoomRegistry:
         """
         found = await self.existing_room(room)
         if found.locked and address is not None:
-            await self._check_password(room, password, address)
+            self._guesses.count(address, room)
+            async with self._hashing:
+                right = await self.store.check_password(room, password or "")
+            if not right:
+                raise WrongPasswordError(room)
+            self._guesses.forget(address, room)
         return self.tokens.issue(user, room, ttl)
-
-    async def _check_password(self, room: str, password: str | None, address: str) -> None:
-        if not password:
-            raise WrongPasswordError(room)
-        self._guesses.count(address, room)
-        async with self._hashing:
-            right = await self.store.check_password(room, password)
-        if not right:
-            raise WrongPasswordError(room)
-        self._guesses.forget(address, room)
 
     async def ensure_rooms(self) -> None:
         """Make sure that the rooms of the settings exist."""

@@ -94,10 +94,7 @@ async def delete_room(request: HttpRequest, room: str) -> Status[None]:
     "/rooms/{room}/tokens",
     tags=["rooms"],
     auth=GuestOrKey(),
-    response={
-        201: IssuedToken,
-        **dict.fromkeys((401, 403, 404, 422, 429), Problem),
-    },
+    response={201: IssuedToken, **dict.fromkeys((401, 403, 404, 422, 429), Problem)},
 )
 async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> Status[IssuedToken]:
     """Exchange a name, and a password where the room has one, for a token."""
