@@ -608,4 +608,51 @@ MUTANTS = [
         {'received.split("\\n") if self.lines else [received]': "[received]"},
         "contract/test_lines.py",
     ),
+    Mutant(
+        "passwords are guessed without end",
+        "rooms/registry.py",
+        {"            self._guesses.count(address, room)\n": ""},
+        "contract/test_threats.py",
+    ),
+    Mutant(
+        "guesses are counted once it is known that they were wrong",
+        "rooms/registry.py",
+        {
+            "            self._guesses.count(address, room)\n": "",
+            "            if not right:\n": (
+                "            if not right:\n                self._guesses.count(address, room)\n"
+            ),
+        },
+        "contract/test_threats.py",
+    ),
+    Mutant(
+        "slow requests are waited for",
+        "protocol.py",
+        {"call_later(self.limit_seconds,": "call_later(3600,"},
+        "contract/test_floods.py",
+    ),
+    Mutant(
+        "half-open connections add up",
+        "protocol.py",
+        {"if len(self._open) > self.most_open:": "if False:"},
+        "contract/test_floods.py",
+    ),
+    Mutant(
+        "a head grows for ever",
+        "protocol.py",
+        {"self._besides_bodies += len(data)": "pass"},
+        "contract/test_floods.py",
+    ),
+    Mutant(
+        "empty fragments are kept for ever",
+        "protocol.py",
+        {"if len(self.frames) < _MOST_FRAGMENTS:": "if True:"},
+        "contract/test_floods.py",
+    ),
+    Mutant(
+        "production takes a key that can be guessed",
+        "config.py",
+        {"if not self.debug and self._short_key():": "if False:"},
+        "test_config.py",
+    ),
 ]

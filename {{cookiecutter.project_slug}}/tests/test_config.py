@@ -101,6 +101,8 @@ def test_all_wrong_values_are_told_at_once(tmp_path: Path, monkeypatch: pytest.M
 def test_production_takes_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="SECRET_KEY"):
         load(tmp_path, monkeypatch, DEBUG="false")
+    with pytest.raises(SystemExit, match=r"SECRET_KEY.* 32 or more"):
+        load(tmp_path, monkeypatch, DEBUG="false", SECRET_KEY="k" * 31)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import ChangeReload, multiprocess
 
 from .config import Config
-from .protocol import SocketProtocol
+from .protocol import RequestProtocol, SocketProtocol
 from .rooms.gate import App
 from .rooms.manager import ConnectionManager
 
@@ -83,6 +83,7 @@ def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Confi
         host=config.host,
         port=config.port,
         forwarded_allow_ips=list(config.forwarded_allow_ips),
+        http=RequestProtocol,
         ws=SocketProtocol,
         ws_max_size=config.max_message_bytes,
         # Deflate costs three times the memory of an idle connection.

@@ -1,5 +1,6 @@
 """What a caller can be told: in words, and by the HTTP status that goes with them."""
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -29,6 +30,16 @@ class WrongPasswordError(RoomsError):
 
     def __init__(self, room: str) -> None:
         super().__init__(f"The password of the room {room!r} is missing or wrong.")
+
+
+class TooManyGuessesError(RoomsError):
+    """This address has tried too many passwords of this room; `seconds` until it may go on."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("Too many passwords were tried; try again later.")
+        self.headers = {"Retry-After": str(math.ceil(seconds))}
 
 
 class RoomNotFoundError(RoomsError):

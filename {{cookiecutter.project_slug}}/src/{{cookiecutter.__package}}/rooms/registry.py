@@ -7,6 +7,7 @@ from ..config import Config
 from .clock import Clock, SystemClock
 from .engine import Room, RoomStore
 from .errors import NameTakenError, RoomNotFoundError, WrongPasswordError
+from .guesses import GuessLimit
 from .names import is_room_name
 from .tokens import Tokens
 
@@ -22,6 +23,7 @@ class RoomRegistry:
         self.store = store
         self.clock = clock or SystemClock()
         self.tokens = Tokens(config.secret_key, self.clock)
+        self._guesses = GuessLimit(self.clock)
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
 
     async def create_room(
@@ -43,20 +45,26 @@ class RoomRegistry:
         return room
 
     async def issue_token(
-        self, room: str, user: str, ttl: int, *, password: str | None = None, trusted: bool = False
+        self, room: str, user: str, ttl: int, *, address: str | None, password: str | None = None
     ) -> str:
-        """Sign a token that is good for `ttl` seconds; a trusted caller needs no password.
+        """Sign a token that is good for `ttl` seconds.
+
+        `address` is the caller's, whose guesses are limited; None is a trusted caller, who needs
+        no password.
 
         Raises:
             RoomNotFoundError: there is none of this name.
             WrongPasswordError: the room has a password, and this is not it.
+            TooManyGuessesError: too many passwords came from this address.
         """
         found = await self.existing_room(room)
-        if found.locked and not trusted:
+        if found.locked and address is not None:
+            self._guesses.count(address, room)
             async with self._hashing:
                 right = await self.store.check_password(room, password or "")
             if not right:
                 raise WrongPasswordError(room)
+            self._guesses.forget(address, room)
         return self.tokens.issue(user, room, ttl)
 
     async def ensure_rooms(self) -> None:

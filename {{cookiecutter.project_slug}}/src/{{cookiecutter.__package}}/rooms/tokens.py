@@ -55,7 +55,7 @@ class Tokens:
         options: Any = {"require": ["sub", "room", "exp"], "verify_exp": False}
         try:
             return jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=options)
-        except (jwt.PyJWTError, UnicodeError) as error:
+        except (jwt.PyJWTError, UnicodeError, RecursionError) as error:
             raise ClosedError(Close.TOKEN_INVALID) from error
 
 

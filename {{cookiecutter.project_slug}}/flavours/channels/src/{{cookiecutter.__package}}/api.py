@@ -94,13 +94,14 @@ async def delete_room(request: HttpRequest, room: str) -> Status[None]:
     "/rooms/{room}/tokens",
     tags=["rooms"],
     auth=GuestOrKey(),
-    response={201: IssuedToken, 401: Problem, 403: Problem, 404: Problem, 422: Problem},
+    response={201: IssuedToken, **dict.fromkeys((401, 403, 404, 422, 429), Problem)},
 )
 async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> Status[IssuedToken]:
     """Exchange a name, and a password where the room has one, for a token."""
     trusted = request.auth == "trusted"  # type: ignore[attr-defined]  # ninja sets it
+    address = None if trusted else request.META["REMOTE_ADDR"]
     token = await manager_of(request).issue_token(
-        room, body.user, body.ttl, password=body.password, trusted=trusted
+        room, body.user, body.ttl, address=address, password=body.password
     )
     return Status(201, IssuedToken(token=token, expires_in=body.ttl))
 

@@ -131,6 +131,35 @@ async def test_runserver_serves_sockets_too(tmp_path: Path) -> None:
     assert "Traceback" not in process.printed
 
 
+async def test_guests_see_nothing_of_the_admin(
+    own_service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann, root = await log_in("ann"), await log_in("root", staff=True)
+    for headers, status in ((None, 302), (cookie(ann), 302), (cookie(root), 200)):
+        for path in ("/admin/", "/admin/realtime/room/", "/admin/auth/user/"):
+            answer = await own_service.call("GET", path, headers=headers)
+            assert answer.status_code == status
+            assert status == 200 or answer.headers["Location"].startswith("/admin/login/")
+    forged = await own_service.call("POST", "/admin/logout/", headers=cookie(root))
+    assert forged.status_code == 403, "a page of another origin could send this"
+    caplog.clear()
+
+
+async def test_in_production_the_admin_insists_on_tls(tmp_path: Path) -> None:
+    async with serving(tmp_path, DEBUG="false") as (_, service):
+        plain = await service.call("GET", "/admin/login/")
+        assert plain.status_code == 301
+        assert plain.headers["Location"].startswith("https://")
+        # As a proxy tells it that ends TLS.
+        headers = {"X-Forwarded-Proto": "https"}
+        answer = await service.call("GET", "/admin/login/", headers=headers)
+        assert answer.status_code == 200
+        assert "Secure" in answer.headers["Set-Cookie"]
+        assert answer.headers["Strict-Transport-Security"]
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert (await service.call("GET", "/healthz")).status_code == 200
+
+
 async def test_a_logout_closes_the_sockets_of_that_session(own_service: Service) -> None:
     user = await database_sync_to_async(User.objects.create_user)("ann")
     desk, phone = Browser(), Browser()

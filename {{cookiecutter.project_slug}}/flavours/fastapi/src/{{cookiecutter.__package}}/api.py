@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from .dependencies import IsTrusted, Manager, RequireKey
+from .dependencies import Address, IsTrusted, Manager, RequireKey
 from .rooms.requests import (
     CreatedRoom,
     Health,
@@ -69,14 +69,18 @@ async def delete_room(room: str, manager: Manager) -> None:
     "/rooms/{room}/tokens",
     status_code=201,
     tags=["rooms"],
-    responses={**_401_404, 403: {"model": Problem}},
+    responses={**_401_404, 403: {"model": Problem}, 429: {"model": Problem}},
 )
 async def issue_token(
-    room: str, request: TokenRequest, manager: Manager, *, trusted: IsTrusted
+    room: str, request: TokenRequest, manager: Manager, address: Address, *, trusted: IsTrusted
 ) -> IssuedToken:
     """Exchange a name, and a password where the room has one, for a token."""
     token = await manager.issue_token(
-        room, request.user, request.ttl, password=request.password, trusted=trusted
+        room,
+        request.user,
+        request.ttl,
+        address=None if trusted else address,
+        password=request.password,
     )
     return IssuedToken(token=token, expires_in=request.ttl)
 

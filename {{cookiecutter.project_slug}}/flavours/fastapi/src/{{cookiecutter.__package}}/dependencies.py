@@ -42,6 +42,11 @@ def is_trusted(authorization: Authorization, config: ConfigDependency) -> bool:
     return access.guest_or_key(authorization, config)
 
 
+def get_address(request: Request) -> str:
+    """The caller's address; empty where the server has none."""
+    return request.client.host if request.client else ""
+
+
 def check_caller(request: Request) -> None:
     """Do for a request what its endpoint asks for of the two above.
 
@@ -54,4 +59,5 @@ def check_caller(request: Request) -> None:
 
 
 RequireKey = Depends(require_key)
+Address = Annotated[str, Depends(get_address)]
 IsTrusted = Annotated[bool, Depends(is_trusted)]

@@ -1,0 +1,53 @@
+"""How often one address may try the password of one room."""
+
+import ipaddress
+from collections import Counter
+
+from .clock import Clock
+from .errors import TooManyGuessesError
+
+MOST_GUESSES = 10
+WINDOW_SECONDS = 60.0
+# Of pairs of an address and a room; about 3 MB.
+_MOST_KEPT = 10_000
+
+
+class GuessLimit:
+    """Counts the guesses of each address at each room, in this process, and from time to time anew.
+
+    Where there are too many to keep, the oldest are forgotten.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until = 0.0
+        self._guesses: Counter[tuple[str, str]] = Counter()
+
+    def count(self, address: str, room: str) -> None:
+        """Count a guess, before it is known whether it is right: many may come at once.
+
+        Raises:
+            TooManyGuessesError: it is one too many.
+        """
+        now = self._clock.monotonic()
+        if now >= self._until:
+            self._guesses.clear()
+            self._until = now + WINDOW_SECONDS
+        key = (_network(address), room)
+        if self._guesses[key] >= MOST_GUESSES:
+            raise TooManyGuessesError(self._until - now)
+        self._guesses[key] += 1
+        if len(self._guesses) > _MOST_KEPT:
+            del self._guesses[next(iter(self._guesses))]
+
+    def forget(self, address: str, room: str) -> None:
+        """Count no more the guesses of one that knew the password."""
+        del self._guesses[_network(address), room]
+
+
+def _network(address: str) -> str:
+    # Whoever has an address of IPv6 has 2 to the 64 of them.
+    try:
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    except ValueError:
+        return address

@@ -1,0 +1,221 @@
+"""Who comes too often, sends too much, or never ends; docs/threats.md has the whole list."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from {{cookiecutter.__package}}.protocol import RequestProtocol
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.server import uvicorn_config
+
+from . import server
+from .conftest import Start
+from .limits import within
+from .service import Service
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+# Masked with a key of zeros, and without content.
+PING, TEXT, FIRST, FURTHER = (bytes([head, 0x80, 0, 0, 0, 0]) for head in (0x89, 0x81, 0x01, 0x00))
+
+
+@pytest.fixture
+def subprotocol() -> None:
+    """Once is enough: how messages are divided into frames changes nothing here."""
+
+
+@asynccontextmanager
+async def opened(service: Service, sent: str = "") -> AsyncIterator[Streams]:
+    """A connection without a client library, and what it sends at first."""
+    host, _, port = service.address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(sent.encode())
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+GET = "GET /healthz HTTP/1.1\r\nHost: a\r\n"
+POST = "POST /rooms/lobby/tokens HTTP/1.1\r\nHost: a\r\n"
+UPGRADE = "GET /ws/lobby HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+
+
+async def trickle(streams: Streams, drop: str) -> bytes:
+    """Send a little again and again; what was answered, up to the end of the connection."""
+    reader, writer = streams
+    reading = asyncio.create_task(reader.read())
+    try:
+        while not reading.done():
+            writer.write(drop.encode())
+            await asyncio.wait([reading], timeout=0.02)
+        return await reading
+    except ConnectionResetError:
+        return b""
+    finally:
+        reading.cancel()
+
+
+@pytest.mark.parametrize(
+    ("sent", "drop", "answers"),
+    [
+        ("", "", 0),
+        ("", "\r\n", 0),
+        ("GET /", "x", 0),
+        (f"{GET}X: ", "x", 0),
+        (f"{UPGRADE}X: ", "x", 0),
+        (f"{POST}Content-Length: 9000\r\n\r\n", " ", 0),
+        (f"{POST}Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", 0),
+        (f"{GET}\r\n", "\r\n", 1),
+        (f"{GET}\r\n{GET}", "X: x\r\n", 1),
+    ],
+)
+async def test_a_request_that_does_not_end_is_cut_off(
+    service: Service, monkeypatch: pytest.MonkeyPatch, sent: str, drop: str, answers: int
+) -> None:
+    monkeypatch.setattr(RequestProtocol, "limit_seconds", 0.1)
+    async with opened(service, sent) as streams:
+        answered = await within("the end of a request that does not end", trickle(streams, drop))
+        assert answered.count(b"HTTP/1.1 200") == answers
+        assert answered.count(b"HTTP/1.1") == answers
+
+
+async def test_a_request_in_pieces_is_answered(service: Service) -> None:
+    async with opened(service) as (reader, writer):
+        for piece in (GET, "X: y\r\n", "\r\n"):
+            writer.write(piece.encode())
+            await within("the service to take a piece", service.call("GET", "/healthz"))
+        assert await within("an answer", reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+
+
+async def test_the_limit_on_requests_ends_no_socket(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RequestProtocol, "limit_seconds", 0.1)
+    async with service.join("ann") as ann:
+        async with opened(service) as (reader, _):
+            await within("the end of a connection that came later", reader.read())
+        await ann.expect_nothing()
+
+
+async def test_half_open_connections_take_no_place_from_others(
+    start: Start,
+    make_manager: Callable[..., ConnectionManager],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(RequestProtocol, "most_open", 3)
+    async with start(make_manager(max_connections=1)) as service, AsyncExitStack() as stack:
+        halves = [await stack.enter_async_context(opened(service, UPGRADE)) for _ in range(20)]
+        async with service.join("ann") as ann:
+            for half in halves[:17]:
+                assert await within("the oldest to make way", trickle(half, "")) == b""
+            assert (await service.call("GET", "/healthz")).status_code == 200
+            for _ in range(4):
+                await stack.enter_async_context(opened(service))
+            assert (await service.call("GET", "/healthz")).status_code == 200
+            await ann.expect_nothing()
+
+
+@pytest.mark.parametrize(
+    "sent", [f"GET /{'x' * 20_000}", f"{GET}X: {'x' * 20_000}", GET + "X: y\r\n" * 3_000]
+)
+async def test_a_head_that_grows_is_refused(service: Service, sent: str) -> None:
+    async with opened(service, sent) as (reader, writer):
+        await within("the beginning to be sent", writer.drain())
+        answered = await within("an answer", trickle((reader, writer), "x" * 1_000))
+    assert answered.startswith(b"HTTP/1.1 400 ")
+    assert b'"detail"' in answered
+
+
+@pytest.mark.parametrize(
+    "drop", ["X: y\r\n" * 500, "1\r\n \r\n" * 500, f"1;{'x' * 2_000}\r\n \r\n"]
+)
+async def test_chunks_of_nothing_are_cut_off(service: Service, drop: str) -> None:
+    head = f"{POST}Transfer-Encoding: chunked\r\n\r\n"
+    async with opened(service, head + ("0\r\n" if drop.startswith("X") else "")) as streams:
+        await within("the end", trickle(streams, drop))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"{POST}Content-Length: 12\r\nTransfer-Encoding: chunked\r\n",
+        f"{POST}Content-Length: 12\r\nContent-Length: 3\r\n",
+        f"{POST}Content-Length: -2\r\n",
+        f"{GET}X: a\x00b\r\n",
+        f"{GET}X : y\r\n",
+    ],
+)
+async def test_a_request_that_others_would_read_otherwise_is_refused(
+    service: Service, caplog: pytest.LogCaptureFixture, head: str
+) -> None:
+    async with opened(service, f"{head}\r\n" + "2\r\n{}\r\n0\r\n\r\n") as (reader, _):
+        answered = await within("an answer", reader.read())
+    assert answered.startswith(b"HTTP/1.1 400 ")
+    caplog.clear()
+
+
+async def test_empty_fragments_make_no_endless_message(service: Service) -> None:
+    async with service.join("ann") as ann:
+        ann.socket.transport.write(FIRST + FURTHER * 10_000)
+        await ann.expect_close(Close.TOO_BIG)
+
+
+async def test_the_fragments_of_a_message_are_no_larger_than_the_message(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    text = '{"type":"message","body":"hello"}'
+    manager = make_manager(max_message_bytes=len(text))
+    async with start(manager) as service, service.join("ann") as ann:
+        await ann.socket.send(list(text))
+        await ann.expect_message("hello")
+        await ann.socket.send([*text, " "])
+        await ann.expect_close(Close.TOO_BIG)
+
+
+async def test_a_flood_of_tiny_frames_ends_the_one_who_sends_it(service: Service) -> None:
+    async with service.join("ann") as ann:
+        async with service.join("sly") as sly:
+            await ann.expect("joined", user="sly")
+            sly.socket.transport.write(TEXT * 50_000)
+            frames = await sly.expect_backlog(Close.TOO_MANY_MESSAGES)
+            assert [frame["type"] for frame in frames] == ["error"] * 20 + ["rate-limited"]
+        await ann.expect("left", user="sly")
+
+
+async def test_a_flood_of_pings_holds_up_nobody(service: Service) -> None:
+    async with service.join("ann") as ann, service.join("sly") as sly:
+        await ann.expect("joined", user="sly")
+        for number in range(10):
+            sly.socket.transport.write(PING * 5_000)
+            await ann.say(number)
+            await ann.expect_message(number)
+            await sly.expect_message(number)
+
+
+async def test_deflate_is_not_negotiated(service: Service) -> None:
+    async with service.join("ann", compression="deflate") as ann:
+        assert not ann.socket.protocol.extensions
+
+
+async def test_with_deflate_a_message_is_measured_as_it_was(
+    start: Start, manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deflating(*args: Any, **more: Any) -> uvicorn.Config:
+        settings = uvicorn_config(*args, **more)
+        settings.ws_per_message_deflate = True
+        return settings
+
+    monkeypatch.setattr(server, "uvicorn_config", deflating)
+    async with start(manager) as service, service.join("ann", compression="deflate") as ann:
+        assert ann.socket.protocol.extensions
+        await ann.say("x" * 60_000)
+        await ann.expect_message("x" * 60_000)
+        # A thousandth of that travels.
+        await ann.send_raw("x" * 20_000_000)
+        await ann.expect_close(Close.TOO_BIG)
