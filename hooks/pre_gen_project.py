@@ -28,7 +28,7 @@ DEPENDENCIES = set(
     django_stubs_ext dotenv exceptiongroup fastapi filelock h11 hatchling httpcore2 httptools
     httpx2 hyperlink hypothesis identify idna importlib_metadata incremental iniconfig jwt librt
     msgpack mypy mypy_django_plugin mypy_extensions mypyc ninja nodeenv openssl opentelemetry
-    opentelemetry_api packaging pathspec pip platformdirs pluggy pre_commit pwdlib py pycparser
+    opentelemetry_api packaging pathspec pip platformdirs pluggy pre_commit prometheus_client pwdlib py pycparser
     pydantic pydantic_core pydantic_settings pygments pyjwt pyopenssl pytest pytest_asyncio
     pytest_cov pytest_django pytest_timeout pytest_xdist python_discovery python_dotenv pywin32
     pyyaml redis ruff service_identity setuptools sortedcontainers sqlparse starlette tomli

@@ -163,7 +163,7 @@ MUTANTS = [
         "an exception swallowed",
         "rooms/manager.py",
         {
-            '            logger.exception("Connection %s failed", connection.id)\n'
+            '            logger.exception("A connection failed", extra=facts(connection))\n'
             "            self.end(connection, Close.INTERNAL_ERROR)\n": "            pass\n"
         },
         "contract/test_endings.py",
@@ -172,9 +172,9 @@ MUTANTS = [
         "1011 not sent",
         "rooms/manager.py",
         {
-            '            logger.exception("Connection %s failed", connection.id)\n'
+            '            logger.exception("A connection failed", extra=facts(connection))\n'
             "            self.end(connection, Close.INTERNAL_ERROR)\n": (
-                '            logger.exception("Connection %s failed", connection.id)\n'
+                '            logger.exception("A connection failed", extra=facts(connection))\n'
             )
         },
         "contract/test_endings.py",

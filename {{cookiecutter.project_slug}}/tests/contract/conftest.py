@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from {{cookiecutter.__package}}.logs import ClientFaults, Json
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL, PROTOCOL
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.server import ClientFaults
 
 from ..redis_server import RedisServer
+from .secrets import expect_no_secret
 from .server import serve
 from .service import Endpoint, Service
 
@@ -40,6 +41,24 @@ async def nothing_left_behind(caplog: pytest.LogCaptureFixture) -> AsyncIterator
     assert not left, f"tasks were left behind: {left}"
     trouble = [record for record in caplog.get_records("call") if record.levelno > logging.INFO]
     assert not trouble, f"the service logged {[record.getMessage() for record in trouble]}"
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_told(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test that makes the service log a token, a password or a key."""
+    caplog.set_level(logging.INFO)
+    told: list[str] = []
+
+    def listen(record: logging.LogRecord) -> bool:
+        # All that is attached is looked at, whatever the lines show; but not the tests' client's.
+        if not record.name.startswith("httpx2"):
+            told.append(f"{Json().format(record)} {vars(record)}")
+        return True
+
+    caplog.handler.addFilter(listen)
+    yield
+    caplog.handler.removeFilter(listen)
+    expect_no_secret("\n".join(told))
 
 
 @pytest.fixture

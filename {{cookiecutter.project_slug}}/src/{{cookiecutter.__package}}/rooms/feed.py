@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from . import frames
+from . import frames, metrics
 from .connection import Connection
 from .engine import Attendance, Room
 from .events import Came, Entry, Went
@@ -64,7 +64,8 @@ class Feed:
             return False
         del self._held[connection]
         self._live.add(connection)
-        newer = (frame for position, frame in held.messages if position > seen)
+        newer = [frame for position, frame in held.messages if position > seen]
+        metrics.DELIVERIES.inc(len(newer))
         if not all(connection.send(frame) for frame in newer):
             self._drop(connection)
         return True
@@ -90,6 +91,8 @@ class Feed:
         for held in self._held.values():
             held.put(position, frame)
         self._tell(frame, self._live)
+        metrics.MESSAGES_OUT.inc()
+        metrics.DELIVERIES.inc(len(self._live))
         self._wake()
         return True
 

@@ -4,16 +4,15 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
 
 from ..config import Config
-from . import frames
+from . import frames, metrics
 from .access import identify
-from .clock import Clock
+from .clock import Clock, rfc3339
 from .closes import Advice, Close, ClosedError
 from .connection import Connection
 from .drain import Returns, tell_all
@@ -32,6 +31,7 @@ from .names import is_room_name
 from .outbox import CloseSocket, Outbox, Send
 from .positions import Position
 from .rate import RateLimit
+from .records import facts, note_end, note_join
 from .registry import RoomRegistry
 from .roster import Roster
 from .tasks import end_tasks
@@ -164,6 +164,7 @@ class ConnectionManager(RoomRegistry):
         rate = RateLimit(self.config.messages_per_second, self.clock)
         connection = Connection(room, outbox, rate, lines=lines)
         connection.session = handshake.session
+        connection.since = self.clock.monotonic()
         # Known before it is let in, so that closing the room finds it at any moment.
         self._roster.add(connection)
         try:
@@ -171,8 +172,7 @@ class ConnectionManager(RoomRegistry):
                 feed = await self._admit(connection, handshake)
                 await self._open(connection, feed, handshake.after)
         except asyncio.CancelledError:
-            self._roster.remove(connection)
-            self._depart(connection)
+            self._forget(connection)
             raise
         return connection
 
@@ -182,6 +182,7 @@ class ConnectionManager(RoomRegistry):
             for message in connection.divide(text_or_bytes):
                 if connection.ending:
                     return
+                connection.received += 1
                 await self._act(connection, message)
 
     async def publish(
@@ -201,13 +202,17 @@ class ConnectionManager(RoomRegistry):
         await self.existing_room(room)
         return await self._publish(room, body, sender, message_id)
 
-    async def disconnect(self, connection: Connection) -> None:
-        """Forget a client that is gone, whoever closed."""
-        self._roster.remove(connection)
-        self._depart(connection)
+    async def disconnect(self, connection: Connection, code: int | None = None) -> None:
+        """Forget a client that is gone, whoever closed, with this code if by a close frame."""
+        self._forget(connection, code)
         await connection.abandon()
         if connection.leaving:
             await asyncio.wait([connection.leaving])
+
+    def read_metrics(self) -> bytes:
+        """Write what this process and its fellow workers count, as `metrics.CONTENT_TYPE` says."""
+        self._roster.measure()
+        return metrics.expose()
 
     def end(self, connection: Connection, close: Close) -> None:
         """Close a connection, after what waits for it; the first call counts."""
@@ -233,10 +238,11 @@ class ConnectionManager(RoomRegistry):
         except ClosedError as error:
             self.end(connection, error.close)
         except UnavailableError as error:
-            logger.warning("Connection %s cannot be served: %r", connection.id, error.__cause__)
+            told = "A connection cannot be served: %r"
+            logger.warning(told, error.__cause__, extra=facts(connection))
             self.end(connection, Close.INTERNAL_ERROR)
         except Exception:
-            logger.exception("Connection %s failed", connection.id)
+            logger.exception("A connection failed", extra=facts(connection))
             self.end(connection, Close.INTERNAL_ERROR)
 
     async def _admit(self, connection: Connection, handshake: Handshake) -> Feed:
@@ -296,6 +302,7 @@ class ConnectionManager(RoomRegistry):
         )
         self._answer(connection, welcome)
         connection.opened = True
+        note_join(connection)
         await self._feeds.follow(feed, connection, position, page)
 
     async def _act(self, connection: Connection, received: str | bytes) -> None:
@@ -330,11 +337,19 @@ class ConnectionManager(RoomRegistry):
     async def _publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None
     ) -> str:
-        at = _rfc3339(self.clock.time())
+        metrics.MESSAGES_IN.inc()
+        begun = self.clock.monotonic()
+        at = rfc3339(self.clock.time())
         text = frames.spoken(sender, body, at, message_id)
         # No user name has a line break.
         once = None if message_id is None else f"{sender}\n{message_id}"
-        return str(await self._feeds.publish(room, text, once))
+        position = await self._feeds.publish(room, text, once)
+        # After the tasks that write to the members, which were woken before.
+        asyncio.get_running_loop().call_soon(self._delivered, begun)
+        return str(position)
+
+    def _delivered(self, begun: float) -> None:
+        metrics.DELIVERY_SECONDS.observe(self.clock.monotonic() - begun)
 
     def _refresh(self, connection: Connection, token: str) -> None:
         try:
@@ -368,6 +383,11 @@ class ConnectionManager(RoomRegistry):
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
 
+    def _forget(self, connection: Connection, code: int | None = None) -> None:
+        self._roster.remove(connection)
+        self._depart(connection)
+        note_end(connection, code, self.clock.monotonic() - connection.since)
+
     def _depart(self, connection: Connection) -> None:
         if connection.expiry:
             connection.expiry.cancel()
@@ -379,8 +399,3 @@ class ConnectionManager(RoomRegistry):
         if close is Close.TOO_MANY_MESSAGES:
             return connection.rate.retry_after
         return self._returns.delay() if close.row.advice is Advice.RETURN_AFTER_DELAY else None
-
-
-def _rfc3339(seconds: float) -> str:
-    at = datetime.fromtimestamp(seconds, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
