@@ -2,13 +2,8 @@
 
 import json
 import logging
-import logging.config
-
-import pytest
 
 from {{cookiecutter.__package}} import logs
-
-from .configs import make_config
 
 
 def record(message: str, *args: object, **facts: object) -> logging.LogRecord:
@@ -41,30 +36,3 @@ def test_only_known_facts_are_printed() -> None:
 def test_a_line_for_people_has_the_facts_behind_and_no_break_of_theirs() -> None:
     line = logs.Readable("%(levelprefix)s %(message)s").format(record("Closed", room="a\nb"))
     assert line.endswith("Closed room='a\\nb'")
-
-
-@pytest.mark.parametrize("debug", [True, False])
-def test_uvicorns_lines_and_ours_and_others_look_the_same(
-    *, debug: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    names = ("uvicorn.error", "uvicorn.access", logs.__name__, None)
-    before = [(logging.getLogger(name), vars(logging.getLogger(name)).copy()) for name in names]
-    before += [(each, vars(each).copy()) for each in map(logging.getLogger, ("uvicorn",))]
-    logging.config.dictConfig(logs.log_config(make_config(debug=debug)))
-    try:
-        logging.getLogger("uvicorn.error").info("Uvicorn running on %s", "http://127.0.0.1:1")
-        path = "/rooms?token=sesame"
-        access = ("127.0.0.1:2", "GET", path, "1.1", 200)
-        logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', *access)
-        logging.getLogger(logs.__name__).info("ours")
-        logging.getLogger("other").warning("of others")
-    finally:
-        for logger, state in before:
-            vars(logger).update(state)
-    printed = "".join(capsys.readouterr())
-    assert "sesame" not in printed
-    lines = printed.splitlines()
-    assert len(lines) == 4
-    for said in ("Uvicorn running on http://127.0.0.1:1", "GET /rooms HTTP/1.1", "ours", "of others"):
-        (line,) = [line for line in lines if said in line]
-        assert debug or said in json.loads(line)["message"]
