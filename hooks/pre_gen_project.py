@@ -22,19 +22,19 @@ DEPENDENCIES = set(
     """
     _argon2_cffi_bindings _cffi_backend _hypothesis_ftz_detector _hypothesis_globals
     _hypothesis_pytestplugin _pytest _yaml annotated_doc annotated_types anyio argon2 argon2_cffi
-    argon2_cffi_bindings asgiref ast_serialize async_timeout attr attrs autobahn automat cbor2
-    cffi cfgv channels channels_redis click colorama constantly corsheaders coverage cryptography
-    daphne distlib dj_database_url django django_cors_headers django_ninja django_stubs
-    django_stubs_ext dotenv exceptiongroup fastapi filelock h11 hatchling httpcore2 httptools
-    httpx2 hyperlink hypothesis identify idna importlib_metadata incremental iniconfig jwt librt
-    msgpack mypy mypy_django_plugin mypy_extensions mypyc ninja nodeenv openssl opentelemetry
-    opentelemetry_api packaging pathspec pip platformdirs pluggy pre_commit prometheus_client pwdlib py pycparser
+    argon2_cffi_bindings asgiref ast_serialize async_timeout attr attrs autobahn automat cbor2 cffi
+    cfgv channels channels_redis click colorama constantly corsheaders coverage cryptography daphne
+    distlib dj_database_url django django_cors_headers django_ninja django_stubs django_stubs_ext
+    dotenv exceptiongroup fastapi filelock h11 hatchling httpcore2 httptools httpx2 hyperlink
+    hypothesis identify idna importlib_metadata incremental iniconfig jwt librt msgpack mypy
+    mypy_django_plugin mypy_extensions mypyc ninja nodeenv openssl opentelemetry opentelemetry_api
+    packaging pathspec pip platformdirs pluggy pre_commit prometheus_client pwdlib py pycparser
     pydantic pydantic_core pydantic_settings pygments pyjwt pyopenssl pytest pytest_asyncio
     pytest_cov pytest_django pytest_timeout pytest_xdist python_discovery python_dotenv pywin32
     pyyaml redis ruff service_identity setuptools sortedcontainers sqlparse starlette tomli
-    truststore twisted txaio types_channels types_pyyaml typing_extensions typing_inspection
-    tzlocal ujson uv uvicorn uvloop virtualenv watchfiles websockets wheel whitenoise winloop yaml
-    zipp zope zope_interface
+    truststore twisted txaio types_channels types_pyyaml typing_extensions typing_inspection tzlocal
+    ujson uv uvicorn uvloop virtualenv watchfiles websockets wheel whitenoise winloop yaml zipp zope
+    zope_interface
     """.split()  # noqa: SIM905 (a hundred lines of one name each are no easier to read)
 )
 

@@ -586,4 +586,45 @@ MUTANTS = [
         {'received.split("\\n") if self.lines else [received]': "[received]"},
         "contract/test_lines.py",
     ),
+    Mutant(
+        "a token logged",
+        "rooms/manager.py",
+        {
+            "        connection.announced = room.presence\n": (
+                "        connection.announced = room.presence\n"
+                '        logger.info("Who comes is %r", handshake)\n'
+            )
+        },
+        "contract/test_talking.py",
+    ),
+    Mutant(
+        "a token in a query logged",
+        "logs.py",
+        {'part.partition("?")[0] if isinstance(part, str) else part': "part"},
+        "contract/test_process.py",
+    ),
+    Mutant(
+        "closes counted under the wrong row",
+        "rooms/records.py",
+        {"metrics.CLOSES.labels(row).inc()": "metrics.CLOSES.labels(metrics.CLIENT_LEFT).inc()"},
+        "contract/test_endings.py",
+    ),
+    Mutant(
+        "deliveries not counted",
+        "rooms/feed.py",
+        {"        metrics.DELIVERIES.inc(len(self._live))\n": ""},
+        "contract/test_metrics.py",
+    ),
+    Mutant(
+        "a worker tells of itself alone",
+        "server.py",
+        {"os.environ[WORKERS_FOLDER] = folder": "pass"},
+        "contract/test_metrics.py",
+    ),
+    Mutant(
+        "the metrics shown to whoever comes through a proxy",
+        "rooms/access.py",
+        {'if config.metrics == "key" or forwarded or': 'if config.metrics == "key" or'},
+        "contract/test_metrics.py",
+    ),
 ]
