@@ -46,7 +46,7 @@ async def test_a_conversation_is_counted(start: Start, manager: ConnectionManage
     assert during["rooms_messages_out_total"] == 3
     assert during["rooms_deliveries_total"] == 6
     assert during["rooms_delivery_seconds_count"] == 3
-    assert during["rooms_delivery_seconds_sum"] == 0, "the clock of the tests stands"
+    assert during["rooms_delivery_seconds_sum"] > 0
     after = since(before)
     assert after["rooms_connections"] == 0
     assert (after["REMOVED"], after[metrics.CLIENT_LEFT]) == (1, 1)
@@ -65,12 +65,12 @@ async def test_what_waits_for_a_slow_reader_is_told(
         with monkeypatch.context() as patched:
             patched.setattr(connection._outbox, "_send", stall)  # noqa: SLF001 (a client's place)
             await service.manager.publish("lobby", "x" * 1_000, "bea")
-            waits = read(service.manager.read_metrics().decode())["rooms_outbox_bytes"]
-            assert 1_000 < waits < 1_200
+            await service.manager.check()
+            assert 1_000 < told()["rooms_outbox_bytes"] < 1_200
             go_on.set()
             await connection.written()
-        waits = read(service.manager.read_metrics().decode())["rooms_outbox_bytes"]
-        assert waits == 0
+        await service.manager.check()
+        assert told()["rooms_outbox_bytes"] == 0
         await ann.expect_nothing()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 
 from . import metrics
 from .clock import Timer
@@ -47,7 +48,7 @@ class Connection:
         self.joined = False
         self.announced = False
         self.opened = False
-        self.since = 0.0
+        self.since = time.monotonic()
         self.received = 0
         self.closed_with: Close | None = None
         self.rate = rate

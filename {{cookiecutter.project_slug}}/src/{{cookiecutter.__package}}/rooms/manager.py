@@ -10,7 +10,7 @@ from typing import assert_never
 from pydantic import JsonValue, ValidationError
 
 from ..config import Config
-from . import frames, metrics
+from . import frames
 from .access import identify
 from .clock import Clock, rfc3339
 from .closes import Advice, Close, ClosedError
@@ -31,7 +31,7 @@ from .names import is_room_name
 from .outbox import CloseSocket, Outbox, Send
 from .positions import Position
 from .rate import RateLimit
-from .records import facts, note_end, note_join
+from .records import facts, note_delivery, note_end, note_join, note_message
 from .registry import RoomRegistry
 from .roster import Roster
 from .tasks import end_tasks
@@ -164,7 +164,6 @@ class ConnectionManager(RoomRegistry):
         rate = RateLimit(self.config.messages_per_second, self.clock)
         connection = Connection(room, outbox, rate, lines=lines)
         connection.session = handshake.session
-        connection.since = self.clock.monotonic()
         # Known before it is let in, so that closing the room finds it at any moment.
         self._roster.add(connection)
         try:
@@ -209,11 +208,6 @@ class ConnectionManager(RoomRegistry):
         if connection.leaving:
             await asyncio.wait([connection.leaving])
 
-    def read_metrics(self) -> bytes:
-        """Write what this process and its fellow workers count, as `metrics.CONTENT_TYPE` says."""
-        self._roster.measure()
-        return metrics.expose()
-
     def end(self, connection: Connection, close: Close) -> None:
         """Close a connection, after what waits for it; the first call counts."""
         if not connection.ending:
@@ -238,8 +232,7 @@ class ConnectionManager(RoomRegistry):
         except ClosedError as error:
             self.end(connection, error.close)
         except UnavailableError as error:
-            told = "A connection cannot be served: %r"
-            logger.warning(told, error.__cause__, extra=facts(connection))
+            logger.warning("Out of reach: %r", error.__cause__, extra=facts(connection))
             self.end(connection, Close.INTERNAL_ERROR)
         except Exception:
             logger.exception("A connection failed", extra=facts(connection))
@@ -337,19 +330,15 @@ class ConnectionManager(RoomRegistry):
     async def _publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None
     ) -> str:
-        metrics.MESSAGES_IN.inc()
-        begun = self.clock.monotonic()
+        begun = note_message()
         at = rfc3339(self.clock.time())
         text = frames.spoken(sender, body, at, message_id)
         # No user name has a line break.
         once = None if message_id is None else f"{sender}\n{message_id}"
         position = await self._feeds.publish(room, text, once)
         # After the tasks that write to the members, which were woken before.
-        asyncio.get_running_loop().call_soon(self._delivered, begun)
+        asyncio.get_running_loop().call_soon(note_delivery, begun)
         return str(position)
-
-    def _delivered(self, begun: float) -> None:
-        metrics.DELIVERY_SECONDS.observe(self.clock.monotonic() - begun)
 
     def _refresh(self, connection: Connection, token: str) -> None:
         try:
@@ -386,7 +375,7 @@ class ConnectionManager(RoomRegistry):
     def _forget(self, connection: Connection, code: int | None = None) -> None:
         self._roster.remove(connection)
         self._depart(connection)
-        note_end(connection, code, self.clock.monotonic() - connection.since)
+        note_end(connection, code)
 
     def _depart(self, connection: Connection) -> None:
         if connection.expiry:

@@ -4,47 +4,30 @@ A count takes about a microsecond, so it is taken once a message, and not once a
 """
 
 import os
+from functools import partial
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
+import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from .closes import Close
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+CONTENT_TYPE = prometheus.CONTENT_TYPE_LATEST
 # Where several workers keep their numbers in files, so that each can tell those of all.
 WORKERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # The `row` of who left without being told to.
 CLIENT_LEFT = "CLIENT_LEFT"
 
 # When a count began is a series more for each, which several workers can't tell.
-disable_created_metrics()  # type: ignore[no-untyped-call]
-_own = CollectorRegistry()
+prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
+_own = prometheus.CollectorRegistry()
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-
-
-def _counter(name: str, documentation: str) -> Counter:
-    return Counter(name, documentation, registry=_own)
-
-
-def _gauge(name: str, documentation: str) -> Gauge:
-    return Gauge(name, documentation, registry=_own, multiprocess_mode="livesum")
-
-
-def _seconds(name: str, documentation: str) -> Histogram:
-    return Histogram(name, documentation, buckets=_SECONDS, registry=_own)
-
+_counter = partial(prometheus.Counter, registry=_own)
+_gauge = partial(prometheus.Gauge, registry=_own, multiprocess_mode="livesum")
+_seconds = partial(prometheus.Histogram, registry=_own, buckets=_SECONDS)
 
 CONNECTIONS = _gauge("rooms_connections", "Open connections, those included that are ending.")
 JOINS = _counter("rooms_joins", "Connections that were let into a room.")
-CLOSES = Counter("rooms_closes", "Connections that ended, by how.", ["row"], registry=_own)
+CLOSES = _counter("rooms_closes", "Connections that ended, by how.", ["row"])
 MESSAGES_IN = _counter("rooms_messages_in", "Messages to say, by socket or by HTTP.")
 MESSAGES_OUT = _counter("rooms_messages_out", "Messages passed on to the members of a room.")
 DELIVERIES = _counter("rooms_deliveries", "Messages passed on, times the members who got them.")
@@ -67,6 +50,6 @@ def expose() -> bytes:
     """Write all as text: this process's numbers, or the sums of all workers'."""
     registry = _own
     if os.environ.get(WORKERS_FOLDER):
-        registry = CollectorRegistry()
+        registry = prometheus.CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return prometheus.generate_latest(registry)

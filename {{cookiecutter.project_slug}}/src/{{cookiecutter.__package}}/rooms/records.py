@@ -1,6 +1,7 @@
-"""What is noted of each connection: a count and a line when it comes, and when it goes."""
+"""What is noted of connections, by a count and a line, and of messages, by a count."""
 
 import logging
+import time
 
 from . import metrics
 from .closes import Close
@@ -23,10 +24,22 @@ def note_join(connection: Connection) -> None:
     logger.info("Joined", extra=facts(connection))
 
 
-def note_end(connection: Connection, code: int | None, seconds: float) -> None:
-    """It is gone, `seconds` after it came; `code` is that of the close frame, if there was one."""
+def note_end(connection: Connection, code: int | None) -> None:
+    """It is gone; `code` is that of the close frame, if there was one."""
     told = connection.closed_with
     row = told.name if told else _LIBRARYS.get(code or 0, metrics.CLIENT_LEFT)
     metrics.CLOSES.labels(row).inc()
-    more = {"row": row, "seconds": round(seconds, 3), "messages": connection.received}
+    seconds = round(time.monotonic() - connection.since, 3)
+    more = {"row": row, "seconds": seconds, "messages": connection.received}
     logger.info("Closed", extra={**facts(connection), **more})
+
+
+def note_message() -> float:
+    """It is to be said; when that was, for `note_delivery`."""
+    metrics.MESSAGES_IN.inc()
+    return time.perf_counter()
+
+
+def note_delivery(begun: float) -> None:
+    """It was written to the members at this process."""
+    metrics.DELIVERY_SECONDS.observe(time.perf_counter() - begun)

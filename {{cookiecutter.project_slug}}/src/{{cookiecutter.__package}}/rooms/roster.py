@@ -33,5 +33,5 @@ class Roster:
         return [connection for members in self._rooms.values() for connection in members]
 
     def measure(self) -> None:
-        """Add up what waits for all: at each delivery that would take too long."""
+        """Add up what waits for all; at each delivery that would take too long."""
         metrics.OUTBOX_BYTES.set(sum(one.waiting_bytes for one in self.everyone()))

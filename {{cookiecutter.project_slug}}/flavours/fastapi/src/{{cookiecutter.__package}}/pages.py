@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from . import about, page
-from .dependencies import ConfigDependency, Manager
+from .dependencies import ConfigDependency
 from .rooms import metrics
 from .rooms.access import check_reader
 from .rooms.asyncapi import describe
@@ -31,7 +31,7 @@ async def asyncapi() -> JSONResponse:
 
 
 @router.get("/metrics")
-async def read_metrics(request: Request, manager: Manager) -> Response:
+async def read_metrics(request: Request, config: ConfigDependency) -> Response:
     """What Prometheus scrapes."""
-    check_reader(request.scope, manager.config)
-    return Response(manager.read_metrics(), headers={"Content-Type": metrics.CONTENT_TYPE})
+    check_reader(request.scope, config)
+    return Response(metrics.expose(), headers={"Content-Type": metrics.CONTENT_TYPE})
