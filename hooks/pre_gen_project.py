@@ -29,12 +29,12 @@ DEPENDENCIES = set(
     filelock h11 hatchling httpcore2 httptools httpx2 hyperlink hypothesis identify idna
     importlib_metadata incremental iniconfig jwt librt msgpack mypy mypy_django_plugin
     mypy_extensions mypyc ninja nodeenv openssl opentelemetry opentelemetry_api packaging pathspec
-    pip platformdirs pluggy pre_commit pwdlib py pycparser pydantic pydantic_core pydantic_settings
-    pygments pyjwt pyopenssl pytest pytest_asyncio pytest_cov pytest_django pytest_timeout
-    pytest_xdist python_discovery python_dotenv pywin32 pyyaml redis requests ruff service_identity
-    setuptools sortedcontainers sqlparse starlette tomli truststore twisted txaio types_channels
-    types_pyyaml typing_extensions typing_inspection tzlocal ujson urllib3 uv uvicorn uvloop
-    virtualenv watchfiles websockets wheel whitenoise winloop yaml zipp zope zope_interface
+    pip platformdirs pluggy pre_commit prometheus_client pwdlib py pycparser pydantic pydantic_core
+    pydantic_settings pygments pyjwt pyopenssl pytest pytest_asyncio pytest_cov pytest_django
+    pytest_timeout pytest_xdist python_discovery python_dotenv pywin32 pyyaml redis requests ruff
+    service_identity setuptools sortedcontainers sqlparse starlette tomli truststore twisted txaio
+    types_channels types_pyyaml typing_extensions typing_inspection tzlocal ujson urllib3 uv uvicorn
+    uvloop virtualenv watchfiles websockets wheel whitenoise winloop yaml zipp zope zope_interface
     """.split()  # noqa: SIM905 (a hundred lines of one name each are no easier to read)
 )
 

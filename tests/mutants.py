@@ -165,7 +165,7 @@ MUTANTS = [
         "an exception swallowed",
         "rooms/manager.py",
         {
-            '            logger.exception("Connection %s failed", connection.id)\n'
+            '            logger.exception("A connection failed", extra=facts(connection))\n'
             "            self.end(connection, Close.INTERNAL_ERROR)\n": "            pass\n"
         },
         "contract/test_endings.py",
@@ -174,9 +174,9 @@ MUTANTS = [
         "1011 not sent",
         "rooms/manager.py",
         {
-            '            logger.exception("Connection %s failed", connection.id)\n'
+            '            logger.exception("A connection failed", extra=facts(connection))\n'
             "            self.end(connection, Close.INTERNAL_ERROR)\n": (
-                '            logger.exception("Connection %s failed", connection.id)\n'
+                '            logger.exception("A connection failed", extra=facts(connection))\n'
             )
         },
         "contract/test_endings.py",
@@ -294,11 +294,7 @@ MUTANTS = [
     Mutant(
         "a client that vanishes stays a member",
         "rooms/manager.py",
-        {
-            "        self._roster.remove(connection)\n"
-            "        self._depart(connection)\n"
-            "        await connection.abandon()\n": ""
-        },
+        {"        self._forget(connection, code)\n        await connection.abandon()\n": ""},
         "contract/test_closing.py",
     ),
     Mutant(
@@ -654,5 +650,46 @@ MUTANTS = [
         "config.py",
         {"if not self.debug and self._short_key():": "if False:"},
         "test_config.py",
+    ),
+    Mutant(
+        "a token logged",
+        "rooms/manager.py",
+        {
+            "        connection.announced = room.presence\n": (
+                "        connection.announced = room.presence\n"
+                '        logger.info("Who comes is %r", handshake)\n'
+            )
+        },
+        "contract/test_talking.py",
+    ),
+    Mutant(
+        "a token in a query logged",
+        "logs.py",
+        {'part.partition("?")[0] if isinstance(part, str) else part': "part"},
+        "contract/test_process.py",
+    ),
+    Mutant(
+        "closes counted under the wrong row",
+        "rooms/records.py",
+        {"metrics.CLOSES.labels(row).inc()": "metrics.CLOSES.labels(metrics.CLIENT_LEFT).inc()"},
+        "contract/test_endings.py",
+    ),
+    Mutant(
+        "deliveries not counted",
+        "rooms/feed.py",
+        {"        metrics.DELIVERIES.inc(len(self._live) + len(self._live_in_lines))\n": ""},
+        "contract/test_metrics.py",
+    ),
+    Mutant(
+        "a worker tells of itself alone",
+        "server.py",
+        {"os.environ[WORKERS_FOLDER] = folder": "pass"},
+        "contract/test_metrics.py",
+    ),
+    Mutant(
+        "the metrics shown to whoever comes through a proxy",
+        "rooms/access.py",
+        {'if config.metrics == "key" or forwarded or': 'if config.metrics == "key" or'},
+        "contract/test_metrics.py",
     ),
 ]

@@ -64,6 +64,7 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("REDIS_URL", "http://localhost", "redis://user:password@host:6379/0"),
         ("DEBUG", "perhaps", "true or false"),
         ("GUESTS", "some", "true or false"),
+        ("METRICS", "some", "loopback, anyone or key"),
         ("ROOMS", "lobby,Attic", "a-z 0-9"),
         ("ROOMS", "lobby,", "a-z 0-9"),
         ("ALLOWED_ORIGINS", "www.example.org", "https://www.example.org"),

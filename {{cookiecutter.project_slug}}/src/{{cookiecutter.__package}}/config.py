@@ -5,7 +5,7 @@ import re
 import secrets
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -92,6 +92,7 @@ Networks = Annotated[
     Takes("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8"),
 ]
 
+Readers = Annotated[Literal["loopback", "anyone", "key"], Takes("loopback, anyone or key")]
 RedisUrl = Annotated[
     Annotated[str, AfterValidator(_redis_url)] | None,
     Takes("redis://user:password@host:6379/0, rediss:// for TLS, or unix://path"),
@@ -133,6 +134,11 @@ class Config(BaseSettings):
         None,
         description="what trusted callers present to the HTTP API; unset: those calls answer 401",
         repr=False,
+    )
+    metrics: Readers = Field(
+        "loopback",
+        description="who reads `/metrics` without the API key: `loopback`, `anyone`, or nobody: "
+        "`key`",
     )
     rooms: Rooms = Field(("lobby",), description="rooms that exist from the start")
     guests: Switch = Field(
@@ -184,7 +190,7 @@ class Config(BaseSettings):
             found.append(f"SECRET_KEY has fewer than {_SAFE_KEY_BYTES} bytes: it can be guessed")
         if self.api_key is None and not self.guests:
             found.append("API_KEY is not set and GUESTS is off: nobody can get a token here")
-        if self.debug and not _is_loopback(self.host):
+        if self.debug and not is_loopback(self.host):
             found.append(f"DEBUG is on and HOST is {self.host}: others can reach a debug service")
         return found
 
@@ -211,7 +217,8 @@ def _worded(kind: type[Config], error: ErrorDetails) -> str:
     return f"{name.upper()}: got {got}; it takes {takes}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine is at an address, or at a host name."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -2,20 +2,22 @@
 
 import asyncio
 import contextlib
-import copy
 import logging
 import os
 import socket
+import tempfile
 from typing import Any
 
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import ChangeReload, multiprocess
 
 from .config import Config
+from .logs import log_config
 from .protocol import RequestProtocol, SocketProtocol
 from .rooms.gate import App
 from .rooms.manager import ConnectionManager
+from .rooms.metrics import WORKERS_FOLDER
 
 logger = logging.getLogger(__name__)
 
@@ -62,18 +64,10 @@ class Worker(multiprocess.Process):
             self._server = Server(self.config)
         return self._server
 
-
-class ClientFaults(logging.Filter):
-    """Takes from uvicorn's log what clients could fill it with."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Drop the error after a denial, and the traceback after invalid UTF-8."""
-        message = record.getMessage()
-        if "Invalid UTF-8" in message:
-            record.exc_info = None
-            record.levelno, record.levelname = logging.INFO, "INFO"
-        # The gate ends whatever the application does not, so that only a denial is left.
-        return "without completing handshake" not in message
+    def join(self) -> None:
+        """Wait for its end; its open connections count no more."""
+        super().join()
+        mark_process_dead(self.pid)  # type: ignore[no-untyped-call]
 
 
 def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Config:
@@ -98,7 +92,8 @@ def uvicorn_config(app: App | str, config: Config, **more: Any) -> uvicorn.Confi
 
 def run(app: str, config: Config, *, reload: bool = False, factory: bool = False) -> None:
     """Serve the application named by the import string `app` until a signal comes."""
-    settings = uvicorn_config(app, config, log_config=_log_config(), reload=reload, factory=factory)
+    more = {"log_config": log_config(config), "reload": reload, "factory": factory}
+    settings = uvicorn_config(app, config, **more)
     for warning in config.warnings():
         logger.warning(warning)
     # Processes that this one starts take the same key.
@@ -111,14 +106,8 @@ def run(app: str, config: Config, *, reload: bool = False, factory: bool = False
         elif config.workers > 1:
             # uvicorn offers no other way to have its workers run another server.
             multiprocess.Process = Worker  # type: ignore[misc]
-            multiprocess.Multiprocess(settings, sockets=[settings.bind_socket()]).run()
+            with tempfile.TemporaryDirectory() as folder:
+                os.environ[WORKERS_FOLDER] = folder
+                multiprocess.Multiprocess(settings, sockets=[settings.bind_socket()]).run()
         else:
             server.run()
-
-
-def _log_config() -> dict[str, Any]:
-    config = copy.deepcopy(LOGGING_CONFIG)
-    config["filters"] = {"client_faults": {"()": ClientFaults}}
-    config["loggers"]["uvicorn.error"]["filters"] = ["client_faults"]
-    config["loggers"][__package__] = {"handlers": ["default"], "level": "INFO", "propagate": False}
-    return config

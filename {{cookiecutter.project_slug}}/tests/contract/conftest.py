@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
+from {{cookiecutter.__package}} import about
+from {{cookiecutter.__package}}.logs import ClientFaults, Json
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL, PROTOCOL
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.server import ClientFaults
 
 from ..redis_server import RedisServer
+from .secrets import expect_no_secret
 from .server import serve
 from .service import Endpoint, Service
 
@@ -40,6 +42,32 @@ async def nothing_left_behind(caplog: pytest.LogCaptureFixture) -> AsyncIterator
     assert not left, f"tasks were left behind: {left}"
     trouble = [record for record in caplog.get_records("call") if record.levelno > logging.INFO]
     assert not trouble, f"the service logged {[record.getMessage() for record in trouble]}"
+
+
+class Ear(logging.Handler):
+    """Hears all that is attached to a record, whatever a line would show of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard += f"{Json().format(record)} {vars(record)}\n"
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_told(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test that makes the service log a token, a password or a key."""
+    ear = Ear()
+    # Not the root's: whoever configures logging takes its handlers away.
+    loggers = [logging.getLogger(name) for name in (about.PACKAGE, "uvicorn")]
+    for logger in loggers:
+        caplog.set_level(logging.INFO, logger.name)
+        logger.addHandler(ear)
+    yield
+    for logger in loggers:
+        logger.removeHandler(ear)
+    expect_no_secret(ear.heard)
 
 
 @pytest.fixture

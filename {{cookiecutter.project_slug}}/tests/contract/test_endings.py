@@ -11,6 +11,8 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..clock import ManualClock
 from .conftest import Start
+from .counts import since, told
+from .limits import within
 from .service import Service
 
 Scenario = Callable[["Scene"], Awaitable[None]]
@@ -53,12 +55,25 @@ async def scene(
 async def test_a_connection_ends_as_the_close_table_says(
     close: Close, scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
+    before = told()
     assert close in SCENARIOS, f"no scenario reaches {close.name}: write one below"
     await SCENARIOS[close](scene)
     assert scene.service.endings == [close]
+    await within("the connections to be forgotten", forgotten(scene.manager))
+    counted = since(before)
+    assert [row for row in Close.__members__ if counted[row]] == [close.name]
+    dropped = counted["rooms_outbox_dropped_bytes_total"]
+    assert bool(dropped) == (close is Close.READS_TOO_SLOWLY)
+    (line,) = [one for one in caplog.records if getattr(one, "row", None) == close.name]
+    assert vars(line).keys() >= {"connection", "room", "user", "seconds", "messages"}
     if close is Close.INTERNAL_ERROR:
         assert "the log is broken" in caplog.text
         caplog.clear()
+
+
+async def forgotten(manager: ConnectionManager) -> None:
+    while manager.connection_count:  # noqa: ASYNC110 (nothing tells of it)
+        await asyncio.sleep(0.01)
 
 
 @ends_with(Close.ROOM_NOT_FOUND)

@@ -1,6 +1,7 @@
 """The real process: how it starts, and how a signal ends it."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -16,7 +17,8 @@ from {{cookiecutter.__package}}.rooms.tokens import Tokens
 
 from ..configs import API_KEY, SECRET_KEY, clean_environment
 from .limits import PROCESS_LIMIT_SECONDS, within
-from .service import Endpoint
+from .secrets import PASSWORD, expect_no_secret
+from .service import KEY, Endpoint
 
 KEYS = {"API_KEY": API_KEY, "SECRET_KEY": SECRET_KEY, "PORT": "0"}
 
@@ -30,9 +32,9 @@ class Process:
 
     async def read_until(self, pattern: str) -> re.Match[str]:
         """Wait until it prints something."""
-        assert self.process.stderr
+        assert self.process.stdout
         while not (found := re.search(pattern, self.printed)):
-            reading = self.process.stderr.readline()
+            reading = self.process.stdout.readline()
             line = await within(f"the process to print {pattern}", reading, PROCESS_LIMIT_SECONDS)
             assert line, f"it ended without {pattern}:\n{self.printed}"
             self.printed += line.decode()
@@ -40,8 +42,8 @@ class Process:
 
     async def ended(self) -> int:
         """Wait for its end; its exit code, negative for a signal."""
-        assert self.process.stderr
-        reading = self.process.stderr.read()
+        assert self.process.stdout
+        reading = self.process.stdout.read()
         rest = await within("the process to end", reading, PROCESS_LIMIT_SECONDS)
         self.printed += rest.decode()
         return await self.process.wait()
@@ -58,11 +60,14 @@ async def started(
         *command,
         cwd=folder,
         env={**clean_environment(), **KEYS, **settings},
-        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
+    started = Process(process)
     try:
-        yield Process(process)
+        yield started
+        expect_no_secret(started.printed)
     finally:
         # With the workers that it started.
         with suppress(ProcessLookupError):
@@ -106,6 +111,33 @@ async def test_a_client_that_does_not_answer_cannot_hold_up_a_ctrl_c(tmp_path: P
         await process.ended()
         assert "Traceback" not in process.printed
         sly.vanish()
+
+
+async def test_a_line_for_machines_is_one_object_and_tells_no_secret(tmp_path: Path) -> None:
+    async with serving(tmp_path, DEBUG="false") as (process, service):
+        token = service.token("ann")
+        # Where it does not belong, but somebody will put it there all the same.
+        path = f"/ws/lobby?token={token}"
+        async with service.connect(path=path, token=token) as ann:
+            await ann.expect("welcome")
+        await service.call("GET", f"/healthz?token={token}")
+        await service.call("POST", "/rooms", headers=KEY, json={"name": "x", "password": PASSWORD})
+        await process.read_until('"CLIENT_LEFT"')
+        process.process.send_signal(signal.SIGTERM)
+        await process.ended()
+    lines = [json.loads(line) for line in process.printed.splitlines()]
+    (joined,) = (line for line in lines if line["message"] == "Joined")
+    (closed,) = (line for line in lines if line["message"] == "Closed")
+    assert (joined["room"], joined["user"]) == ("lobby", "ann")
+    assert closed["connection"] == joined["connection"]
+    assert closed["messages"] == 1, "the ping with which a client leaves"
+    assert closed["seconds"] >= 0
+    assert any("/healthz" in line["message"] for line in lines)
+
+
+async def test_a_line_for_people_names_who_came(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (process, service), service.join("ann"):
+        await process.read_until(r"INFO: +Joined connection='\w+' room='lobby' user='ann'")
 
 
 async def test_wrong_settings_end_the_start_with_a_plain_line(tmp_path: Path) -> None:

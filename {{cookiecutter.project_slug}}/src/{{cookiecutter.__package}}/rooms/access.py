@@ -1,14 +1,18 @@
 """Who may make which HTTP call, and who is let into a room."""
 
 import hmac
+from collections.abc import Mapping
+from typing import Any
 
-from ..config import Config
+from ..config import Config, is_loopback
 from .closes import Close, ClosedError
 from .engine import Room
 from .errors import UnauthorizedError
-from .handshake import Handshake, bearer_token
+from .handshake import Handshake, bearer_token, header
 from .names import guest_name, is_user_name
 from .tokens import Grant, Tokens
+
+_FORWARDED = (b"forwarded", b"via", b"x-forwarded-", b"x-real-ip")
 
 
 def is_trusted(authorization: str | None, config: Config) -> bool:
@@ -32,6 +36,22 @@ def require_key(authorization: str | None, config: Config) -> None:
         UnauthorizedError: it has none, or another.
     """
     if not is_trusted(authorization, config):
+        raise UnauthorizedError
+
+
+def check_reader(scope: Mapping[str, Any], config: Config) -> None:
+    """Let pass who may read the metrics, by an ASGI http scope: as METRICS has it, or by the key.
+
+    Behind a proxy on this machine everyone comes from loopback: what was forwarded takes the key.
+
+    Raises:
+        UnauthorizedError: the caller may not.
+    """
+    headers, host = scope["headers"], (scope.get("client") or ("",))[0]
+    if config.metrics == "anyone" or is_trusted(header(headers, b"authorization"), config):
+        return
+    forwarded = any(name.startswith(_FORWARDED) for name, _ in headers)
+    if config.metrics == "key" or forwarded or not is_loopback(host):
         raise UnauthorizedError
 
 

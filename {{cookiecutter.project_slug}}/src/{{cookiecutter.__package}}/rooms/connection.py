@@ -2,7 +2,9 @@
 
 import asyncio
 import secrets
+import time
 
+from . import metrics
 from .clock import Timer
 from .closes import Close
 from .frames import Encoded, LastWords, encode
@@ -19,6 +21,7 @@ class Connection:
     __slots__ = (
         "_outbox",
         "announced",
+        "closed_with",
         "expiry",
         "id",
         "joined",
@@ -27,8 +30,10 @@ class Connection:
         "lines",
         "opened",
         "rate",
+        "received",
         "room",
         "session",
+        "since",
         "user",
     )
 
@@ -43,6 +48,9 @@ class Connection:
         self.joined = False
         self.announced = False
         self.opened = False
+        self.since = time.monotonic()
+        self.received = 0
+        self.closed_with: Close | None = None
         self.rate = rate
         self.expiry: Timer | None = None
         self.leaving: asyncio.Task[None] | None = None
@@ -52,6 +60,11 @@ class Connection:
     def ending(self) -> bool:
         """Whether it was told to close, or is gone."""
         return self._outbox.sealed
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much waits to be written."""
+        return self._outbox.bytes
 
     def divide(self, received: str | bytes) -> list[str] | list[bytes]:
         """Take the messages out of a frame that the client sent."""
@@ -71,8 +84,10 @@ class Connection:
     def finish(self, close: Close, retry_after: float | None = None) -> None:
         """Close after what waits and the row's last words; `retry_after` is in seconds."""
         row = close.row
+        self.closed_with = close
         last_words = None
         if close is Close.READS_TOO_SLOWLY:
+            metrics.DROPPED_BYTES.inc(self.waiting_bytes)
             self._outbox.drop()
         if row.last_words:
             last_words = encode(LastWords(type=row.last_words, retry_after=retry_after))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from . import frames
+from . import frames, metrics
 from .connection import Connection
 from .engine import Attendance, Room
 from .events import Came, Entry, Went
@@ -69,7 +69,8 @@ class Feed:
         del self._held[connection]
         self.flush()
         (self._live_in_lines if connection.lines else self._live).add(connection)
-        newer = (frame for position, frame in held.messages if position > seen)
+        newer = [frame for position, frame in held.messages if position > seen]
+        metrics.DELIVERIES.inc(len(newer))
         if not all(connection.send(frame) for frame in newer):
             self._drop(connection)
         return True
@@ -96,6 +97,8 @@ class Feed:
         for held in self._held.values():
             held.put(position, frame)
         self._tell_live(frame)
+        metrics.MESSAGES_OUT.inc()
+        metrics.DELIVERIES.inc(len(self._live) + len(self._live_in_lines))
         self._wake()
         return True
 

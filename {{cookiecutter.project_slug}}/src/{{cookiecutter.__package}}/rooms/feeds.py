@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
-from . import frames
+from . import frames, metrics
 from .closes import Close
 from .connection import Connection
 from .engine import Engine, Page, Room, RoomStore
@@ -122,6 +122,7 @@ class Feeds:
         while not connection.ending:
             for entry in page.entries:
                 await connection.send_when_fits(frames.said(entry))
+                metrics.DELIVERIES.inc()
                 seen = entry.position
             await self._hear(feed, page.newest)
             if connection.ending or (seen >= page.newest and feed.release(connection, seen)):
@@ -166,6 +167,7 @@ class Feeds:
         Raises:
             UnavailableError: the engine can't be reached.
         """
+        self._roster.measure()
         for connection in list(self._not_left):
             self._not_left.discard(connection)
             await self.leave(connection)
@@ -279,6 +281,8 @@ class Feeds:
                 await self._log.begin_anew(feed.room.name, after)
                 self._lose(feed)
                 return
+            if page.entries and page.entries[-1].position > feed.cursor:
+                metrics.GAPS_REPAIRED.inc()
             for entry in page.entries:
                 feed.take(entry)
             if feed.cursor >= page.newest:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import assert_never
 
@@ -13,7 +12,7 @@ from pydantic import JsonValue, ValidationError
 from ..config import Config
 from . import frames
 from .access import identify
-from .clock import Clock
+from .clock import Clock, rfc3339
 from .closes import Advice, Close, ClosedError
 from .connection import Connection
 from .drain import Returns, tell_all
@@ -32,6 +31,7 @@ from .names import is_room_name
 from .outbox import CloseSocket, Outbox, Send
 from .positions import Position
 from .rate import RateLimit
+from .records import facts, note_delivery, note_end, note_join, note_message
 from .registry import RoomRegistry
 from .roster import Roster
 from .tasks import end_tasks
@@ -172,8 +172,7 @@ class ConnectionManager(RoomRegistry):
                 feed = await self._admit(connection, handshake)
                 await self._open(connection, feed, handshake.after)
         except asyncio.CancelledError:
-            self._roster.remove(connection)
-            self._depart(connection)
+            self._forget(connection)
             raise
         return connection
 
@@ -183,6 +182,7 @@ class ConnectionManager(RoomRegistry):
             for message in connection.divide(text_or_bytes):
                 if connection.ending:
                     return
+                connection.received += 1
                 await self._act(connection, message)
 
     async def publish(
@@ -202,10 +202,9 @@ class ConnectionManager(RoomRegistry):
         await self.existing_room(room)
         return await self._publish(room, body, sender, message_id)
 
-    async def disconnect(self, connection: Connection) -> None:
-        """Forget a client that is gone, whoever closed."""
-        self._roster.remove(connection)
-        self._depart(connection)
+    async def disconnect(self, connection: Connection, code: int | None = None) -> None:
+        """Forget a client that is gone, whoever closed, with this code if by a close frame."""
+        self._forget(connection, code)
         await connection.abandon()
         if connection.leaving:
             await asyncio.wait([connection.leaving])
@@ -235,10 +234,10 @@ class ConnectionManager(RoomRegistry):
         except ClosedError as error:
             self.end(connection, error.close)
         except UnavailableError as error:
-            logger.warning("Connection %s cannot be served: %r", connection.id, error.__cause__)
+            logger.warning("Out of reach: %r", error.__cause__, extra=facts(connection))
             self.end(connection, Close.INTERNAL_ERROR)
         except Exception:
-            logger.exception("Connection %s failed", connection.id)
+            logger.exception("A connection failed", extra=facts(connection))
             self.end(connection, Close.INTERNAL_ERROR)
 
     async def _admit(self, connection: Connection, handshake: Handshake) -> Feed:
@@ -298,6 +297,7 @@ class ConnectionManager(RoomRegistry):
         )
         self._answer(connection, welcome)
         connection.opened = True
+        note_join(connection)
         await self._feeds.follow(feed, connection, position, page)
 
     async def _act(self, connection: Connection, received: str | bytes) -> None:
@@ -332,11 +332,15 @@ class ConnectionManager(RoomRegistry):
     async def _publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None
     ) -> str:
-        at = _rfc3339(self.clock.time())
+        begun = note_message()
+        at = rfc3339(self.clock.time())
         text = frames.spoken(sender, body, at, message_id)
         # No user name has a line break.
         once = None if message_id is None else f"{sender}\n{message_id}"
-        return str(await self._feeds.publish(room, text, once))
+        position = await self._feeds.publish(room, text, once)
+        # After the tasks that write to the members, which were woken before.
+        asyncio.get_running_loop().call_soon(note_delivery, begun)
+        return str(position)
 
     def _refresh(self, connection: Connection, token: str) -> None:
         try:
@@ -371,6 +375,11 @@ class ConnectionManager(RoomRegistry):
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
 
+    def _forget(self, connection: Connection, code: int | None = None) -> None:
+        self._roster.remove(connection)
+        self._depart(connection)
+        note_end(connection, code)
+
     def _depart(self, connection: Connection) -> None:
         if connection.expiry:
             connection.expiry.cancel()
@@ -382,8 +391,3 @@ class ConnectionManager(RoomRegistry):
         if close is Close.TOO_MANY_MESSAGES:
             return connection.rate.retry_after
         return self._returns.delay() if close.row.advice is Advice.RETURN_AFTER_DELAY else None
-
-
-def _rfc3339(seconds: float) -> str:
-    at = datetime.fromtimestamp(seconds, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,5 +1,6 @@
 """Which connections this process has, room by room."""
 
+from . import metrics
 from .connection import Connection
 
 
@@ -12,12 +13,14 @@ class Roster:
     def add(self, connection: Connection) -> None:
         """Enter a connection under its room."""
         self._rooms.setdefault(connection.room, set()).add(connection)
+        metrics.CONNECTIONS.inc()
 
     def remove(self, connection: Connection) -> None:
         """Strike a connection off, if it is there."""
         members = self._rooms.get(connection.room)
-        if members:
-            members.discard(connection)
+        if members and connection in members:
+            members.remove(connection)
+            metrics.CONNECTIONS.dec()
             if not members:
                 del self._rooms[connection.room]
 
@@ -28,3 +31,7 @@ class Roster:
     def everyone(self) -> list[Connection]:
         """List all connections."""
         return [connection for members in self._rooms.values() for connection in members]
+
+    def measure(self) -> None:
+        """Add up what waits for all; at each delivery that would take too long."""
+        metrics.OUTBOX_BYTES.set(sum(one.waiting_bytes for one in self.everyone()))

@@ -10,7 +10,7 @@ from ninja.security import APIKeyHeader
 
 from . import about
 from .realtime.services import manager_of
-from .rooms import access
+from .rooms import access, metrics
 from .rooms.errors import RoomsError
 from .rooms.frames import problems
 from .rooms.requests import (
@@ -62,6 +62,14 @@ async def readyz(request: HttpRequest) -> Status[Health | Problem]:
     if await manager_of(request).ready():
         return Status(200, Health(status="ok"))
     return Status(503, Problem(detail="This process takes no clients now."))
+
+
+@api.get("/metrics", include_in_schema=False)
+async def read_metrics(request: HttpRequest) -> HttpResponse:
+    """What Prometheus scrapes."""
+    scope = request.scope  # type: ignore[attr-defined]  # ASGI's
+    access.check_reader(scope, manager_of(request).config)
+    return HttpResponse(metrics.expose(), content_type=metrics.CONTENT_TYPE)
 
 
 @api.post(

@@ -9,6 +9,7 @@ from corsheaders.defaults import default_headers
 
 from .channels_config import ChannelsConfig
 from .config import load_config
+from .logs import line_format
 
 SERVICE = load_config(ChannelsConfig)
 
@@ -120,7 +121,7 @@ LOGGING = {
             "callback": lambda record: record.status_code == HTTPStatus.INTERNAL_SERVER_ERROR,
         }
     },
-    "formatters": {"line": {"format": "{levelname}: {name}: {message}", "style": "{"}},
+    "formatters": {"line": line_format(debug=DEBUG)},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {

@@ -9,6 +9,7 @@ from redis.asyncio.client import PubSub
 from redis.backoff import EqualJitterBackoff
 from redis.exceptions import RedisError
 
+from .rooms import metrics
 from .rooms.errors import UnavailableError
 from .rooms.events import EVERYWHERE, Event, events
 from .rooms.redis.connect import bell_channel, reach
@@ -111,6 +112,7 @@ class RedisBus:
                     failures = 0
                     await self._hear(pubsub)
             except (RedisError, OSError) as error:
+                metrics.REDIS_ERRORS.inc()
                 failures += 1
                 if failures == 1:
                     logger.warning("Redis is not heard any more: %s", error)

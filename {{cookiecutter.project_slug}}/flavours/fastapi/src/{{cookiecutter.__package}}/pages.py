@@ -1,10 +1,12 @@
-"""What a browser is shown."""
+"""What a browser is shown, and Prometheus."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from . import about, page
 from .dependencies import ConfigDependency
+from .rooms import metrics
+from .rooms.access import check_reader
 from .rooms.asyncapi import describe
 
 router = APIRouter(include_in_schema=False)
@@ -26,3 +28,10 @@ async def protocol() -> Response:
 async def asyncapi() -> JSONResponse:
     """The description of the protocol."""
     return JSONResponse(describe(about.TITLE, about.VERSION, about.SUMMARY))
+
+
+@router.get("/metrics")
+async def read_metrics(request: Request, config: ConfigDependency) -> Response:
+    """What Prometheus scrapes."""
+    check_reader(request.scope, config)
+    return Response(metrics.expose(), headers={"Content-Type": metrics.CONTENT_TYPE})

@@ -1,6 +1,7 @@
 """The WebSocket endpoint: a thin adapter around the connection manager."""
 
 from fastapi import APIRouter, WebSocket
+from starlette.types import Message
 
 from .dependencies import Manager
 from .rooms.handshake import read_handshake
@@ -17,9 +18,10 @@ async def room_socket(websocket: WebSocket, room: str, manager: Manager) -> None
     handshake = read_handshake(websocket.scope)
     await websocket.accept(handshake.subprotocol)
     connection = await manager.connect(room, websocket.send_text, websocket.close, handshake)
+    event: Message = {}
     try:
         while (event := await websocket.receive())["type"] == "websocket.receive":
             text = event.get("text")
             await manager.receive(connection, event["bytes"] if text is None else text)
     finally:
-        await manager.disconnect(connection)
+        await manager.disconnect(connection, event.get("code"))

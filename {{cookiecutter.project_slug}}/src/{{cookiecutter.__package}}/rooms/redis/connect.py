@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa: A004
 
+from .. import metrics
 from ..errors import UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -53,13 +54,14 @@ async def reach(ask: Callable[[], Awaitable[T]], *, repeat: bool = True) -> T:
         UnavailableError: Redis can't be reached, or does not do what it is asked.
     """
     try:
-        try:
-            return await ask()
-        except ConnectionError:
-            # An idle connection may have died long ago.
-            if not repeat:
-                raise
-            return await ask()
+        with metrics.REDIS_SECONDS.time(), metrics.REDIS_ERRORS.count_exceptions():
+            try:
+                return await ask()
+            except ConnectionError:
+                # An idle connection may have died long ago.
+                if not repeat:
+                    raise
+                return await ask()
     except ResponseError as error:
         logger.error("Redis refuses: %s", error)
         raise UnavailableError from error

@@ -10,6 +10,7 @@ from uuid import uuid4
 from channels.layers import BaseChannelLayer
 from pydantic import JsonValue, ValidationError
 
+from ..rooms import metrics
 from ..rooms.errors import RoomsError, UnavailableError
 from ..rooms.events import EVERYWHERE, Event, events
 from ..rooms.frames import MessageId
@@ -146,5 +147,6 @@ async def _reaching(seconds: float | None = _TIMEOUT_SECONDS) -> AsyncIterator[N
         async with asyncio.timeout(seconds):
             yield
     except Exception as error:
+        metrics.REDIS_ERRORS.inc()
         logger.warning("The channel layer fails: %r", error)
         raise UnavailableError from error

@@ -57,4 +57,4 @@ class RoomConsumer(AsyncWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         """Forget the client."""
         if self.connection:
-            await self.manager.disconnect(self.connection)
+            await self.manager.disconnect(self.connection, code)
