@@ -63,7 +63,8 @@ async def test_what_waits_for_a_slow_reader_is_told(
     async with service.join("ann") as ann:
         (connection,) = service.manager._roster.everyone()  # noqa: SLF001 (as below)
         with monkeypatch.context() as patched:
-            patched.setattr(connection._outbox, "_send", stall)  # noqa: SLF001 (a client's place)
+            patched.setattr(connection._outbox, "_write", None)  # noqa: SLF001 (a client's place)
+            patched.setattr(connection._outbox, "_send", stall)  # noqa: SLF001
             await service.manager.publish("lobby", "x" * 1_000, "bea")
             await service.manager.check()
             assert 1_000 < told()["rooms_outbox_bytes"] < 1_200
