@@ -66,6 +66,8 @@ async def test_what_waits_for_a_slow_reader_is_told(
             patched.setattr(connection._outbox, "_write", None)  # noqa: SLF001 (a client's place)
             patched.setattr(connection._outbox, "_send", stall)  # noqa: SLF001
             await service.manager.publish("lobby", "x" * 1_000, "bea")
+            # Lines are told at the end of the round.
+            await asyncio.sleep(0)
             await service.manager.check()
             assert 1_000 < told()["rooms_outbox_bytes"] < 1_200
             go_on.set()
