@@ -140,9 +140,3 @@ def test_what_suits_only_a_developers_machine_is_warned_of(
 )
 def test_origins_are_compared_as_browsers_write_them(origin: str, normal: str | None) -> None:
     assert normal_origin(origin) == normal
-
-
-@pytest.mark.parametrize("name", sorted(CONFIG.model_fields))
-def test_every_setting_is_documented(name: str) -> None:
-    for file in ("README.md", ".env.example"):
-        assert name.upper() in Path(file).read_text(), f"add {name.upper()} to {file}"
