@@ -95,6 +95,12 @@ def test_all_wrong_values_are_told_at_once(tmp_path: Path, monkeypatch: pytest.M
     assert [line.split(":")[0] for line in str(ended.value).splitlines()] == ["PORT", "HISTORY"]
 
 
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_bytes(b"API_KEY=caf\xe9\n")
+    with pytest.raises(SystemExit, match=r"^\.env: .* it takes UTF-8$"):
+        load(tmp_path, monkeypatch)
+
+
 def test_production_takes_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="SECRET_KEY"):
         load(tmp_path, monkeypatch, DEBUG="false")

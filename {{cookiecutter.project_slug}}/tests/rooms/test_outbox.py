@@ -169,3 +169,25 @@ async def test_a_send_that_fails_ends_the_connection() -> None:
     await outbox.written()
     assert wire.sent == [(1011, "Internal error")]
     assert outbox.sealed
+
+
+async def test_a_client_that_is_gone_is_told_nothing_of_what_failed_then() -> None:
+    closed: list[int] = []
+    entered = asyncio.Event()
+
+    async def send(_: str) -> None:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError("gone") from None
+
+    async def close(code: int, _: str) -> None:
+        closed.append(code)
+
+    outbox = Outbox(send, close, 100)
+    outbox.put("a", 1)
+    await entered.wait()
+    await outbox.abandon()
+    await outbox.written()
+    assert closed == []
