@@ -162,7 +162,7 @@ async def test_a_send_that_fails_ends_the_connection() -> None:
     async def failing(_: str) -> None:
         raise RuntimeError("a mistake")
 
-    outbox = Outbox(failing, wire.close, 100)
+    outbox = Outbox(failing, wire.close, 100, joins=False)
     outbox.put("a", 1)
     await outbox.written()
     await asyncio.sleep(0)
@@ -185,7 +185,7 @@ async def test_a_client_that_is_gone_is_told_nothing_of_what_failed_then() -> No
     async def close(code: int, _: str) -> None:
         closed.append(code)
 
-    outbox = Outbox(send, close, 100)
+    outbox = Outbox(send, close, 100, joins=False)
     outbox.put("a", 1)
     await entered.wait()
     await outbox.abandon()

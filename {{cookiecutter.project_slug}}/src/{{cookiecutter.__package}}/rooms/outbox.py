@@ -37,9 +37,7 @@ class Outbox:
         "sealed",
     )
 
-    def __init__(
-        self, send: Send, close: CloseSocket, max_bytes: int, *, joins: bool = False
-    ) -> None:
+    def __init__(self, send: Send, close: CloseSocket, max_bytes: int, *, joins: bool) -> None:
         self._send = send
         self._close = close
         self._max_bytes = max_bytes
