@@ -159,7 +159,7 @@ async def test_a_room_that_cannot_be_opened_is_opened_for_the_next(
 
 
 async def test_what_is_said_while_a_room_fails_to_open_is_kept(
-    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     waited = asyncio.Event()
 
@@ -181,6 +181,7 @@ async def test_what_is_said_while_a_room_fails_to_open_is_kept(
         await attic.disconnect(await coming)
     async with inside(attic, Handshake(after=position)) as ann:
         assert f'"position":"{position}","recovered":true' in ann.frames[0]
+    assert "is lost in part" not in caplog.text
 
 
 async def test_the_keeper_outlives_an_error(

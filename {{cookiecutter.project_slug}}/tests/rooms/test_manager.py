@@ -9,6 +9,7 @@ import pytest
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.engine import Room
 from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError
+from {{cookiecutter.__package}}.rooms.events import Event
 from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
@@ -235,15 +236,24 @@ async def test_a_client_may_be_forgotten_twice(manager: ConnectionManager) -> No
 
 
 async def test_who_is_removed_from_a_room_without_presence_is_not_told_of(
-    manager: ConnectionManager,
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kinds: list[str] = []
+    send = manager.engine.bus.send
+
+    async def note(room: str, event: Event) -> None:
+        kinds.append(event.kind)
+        await send(room, event)
+
     await manager.create_room("attic", presence=False)
     socket, witness = Socket(), Socket()
     there = await manager.connect("attic", witness.send, witness.close)
     connection = await manager.connect("attic", socket.send, socket.close)
+    monkeypatch.setattr(manager.engine.bus, "send", note)
     await manager.remove_user("attic", connection.user)
-    await connection.written()
+    await asyncio.wait_for(socket.ended.wait(), 5)
     assert socket.closed == Close.REMOVED.row.code
+    assert kinds == ["removed"]
     await manager.publish("attic", "next", "ann")
     await there.written()
     assert [json.loads(frame)["type"] for frame in witness.frames] == ["welcome", "message"]
