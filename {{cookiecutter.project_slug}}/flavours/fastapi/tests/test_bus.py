@@ -65,6 +65,19 @@ async def test_a_room_that_cannot_be_heard_of_is_unavailable(
         await hearing.bus.unsubscribe("attic")
 
 
+async def test_what_was_on_its_way_when_a_room_was_left_is_dropped(
+    hearing: Hearing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*_: object) -> None: ...
+
+    for room in ("attic", "cellar"):
+        await hearing.bus.subscribe(room)
+    monkeypatch.setattr(PubSub, "unsubscribe", late)
+    await hearing.bus.unsubscribe("attic")
+    await hearing.bus.send("attic", Removed(user="ann"))
+    await hearing.hears("cellar")
+
+
 async def test_trouble_is_told_once_and_that_it_is_over(
     hearing: Hearing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

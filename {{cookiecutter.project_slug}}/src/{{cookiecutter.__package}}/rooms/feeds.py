@@ -79,7 +79,7 @@ class Feeds:
         try:
             position, again = await self._log.append(room, text, once, known)
         except LogLostError:
-            if feed:
+            if feed:  # pragma: no branch (without a feed nothing is known that could be lost)
                 self._repair(feed)
             raise
         if not again and not self._log.rings:
