@@ -99,9 +99,7 @@ MUTANTS = [
         {"await self._close(*ending)": "self.sealed = True"},
         "contract/test_endings.py",
     ),
-    Mutant(
-        "another code in the table", "rooms/closes.py", {"4410, ": "4411, "}, "rooms/test_closes.py"
-    ),
+    Mutant("another code in the table", "rooms/closes.py", {"4410, ": "4411, "}, "test_written.py"),
     Mutant(
         "another code on the wire",
         "rooms/connection.py",
@@ -112,7 +110,7 @@ MUTANTS = [
         "another reason in the table",
         "rooms/closes.py",
         {'"Room is full"': '"Full"'},
-        "rooms/test_closes.py",
+        "test_written.py",
     ),
     Mutant(
         "no reason on the wire",

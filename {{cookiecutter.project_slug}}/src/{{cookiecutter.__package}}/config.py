@@ -115,7 +115,9 @@ class Config(BaseSettings):
         "127.0.0.1", description="where to listen"
     )
     port: Port = Field(8000, description="where to listen")
-    workers: FromOne = Field(1, description="server processes; more than 1 take `REDIS_URL`")
+    workers: FromOne = Field(
+        1, description="server processes of this start; more than 1 take `REDIS_URL`"
+    )
     redis_url: RedisUrl = Field(
         None,
         description="where rooms, messages and members are kept, so that any number of processes "
@@ -123,7 +125,8 @@ class Config(BaseSettings):
         repr=False,
     )
     debug: Switch = Field(
-        default=True, description="`false` refuses unsafe defaults; `true` is for development"
+        default=True,
+        description="`false` refuses unsafe defaults; `true` is for one developer's machine",
     )
     secret_key: Annotated[str, Takes("32 or more random characters")] = Field(
         default_factory=lambda: secrets.token_urlsafe(48),
@@ -147,20 +150,25 @@ class Config(BaseSettings):
         "may ask for one; by default as `DEBUG`",
     )
     allowed_origins: Origins = Field(
-        (), description="other origins whose pages may connect, and make the HTTP calls"
+        (),
+        description="other origins than its own whose pages may connect, and make the HTTP calls",
     )
     forwarded_allow_ips: Networks = Field(
         ("127.0.0.1", "::1"),
         description="proxies that may say whose request they pass on, and whether it came by TLS",
     )
     max_connections: FromOne = Field(10_000, description="connections per process")
-    room_capacity: FromOne = Field(1_000, description="members a room takes, unless it says")
+    room_capacity: FromOne = Field(
+        1_000, description="members a room takes unless it says otherwise"
+    )
     max_message_bytes: FromOne = Field(65_536, description="largest frame taken from a client")
     messages_per_second: FromZero = Field(
         20, description="per connection, with a burst of as many; 0: no limit"
     )
     outbox_bytes: FromOne = Field(1_048_576, description="most that may wait for one slow reader")
-    history: FromZero = Field(1_000, description="messages that a room's log keeps")
+    history: FromZero = Field(
+        1_000, description="messages that a room's log keeps for those who come back"
+    )
     drain_seconds: Seconds = Field(
         10, description="longest that a stop may take to tell every client"
     )

@@ -37,20 +37,19 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, with a limit on clients that take nothing."""
         await super().startup(sockets)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # pragma: no branch (Linux has it)
             for listener in (one for server in self.servers for one in server.sockets):
                 option = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_MILLISECONDS)
                 listener.setsockopt(*option)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then stop."""
-        manager: ConnectionManager | None = self.lifespan.state.get("manager")
-        if manager:
-            draining = asyncio.create_task(manager.drain())
-            # A second Ctrl-C does not wait.
-            while not draining.done() and not self.force_exit:
-                await asyncio.wait([draining], timeout=_TICK)
-            draining.cancel()
+        manager: ConnectionManager = self.lifespan.state["manager"]
+        draining = asyncio.create_task(manager.drain())
+        # A second Ctrl-C does not wait.
+        while not draining.done() and not self.force_exit:
+            await asyncio.wait([draining], timeout=_TICK)
+        draining.cancel()
         await super().shutdown(sockets)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from {{cookiecutter.__package}} import javascript, page
+from {{cookiecutter.__package}} import page
 
 from ..configs import API_KEY
 from ..contract.limits import within
@@ -17,11 +17,6 @@ from ..contract.test_process import serving
 # Until then it has no WebSocket.
 OLDEST_NODE = (20, 10)
 LIMIT_SECONDS = 60
-
-
-def test_the_client_knows_the_table_of_closes() -> None:
-    told = "run `uv run python -m {{cookiecutter.__package}}.javascript`"
-    assert javascript.PATH.read_text() == javascript.closes_module(), told
 
 
 @pytest.fixture

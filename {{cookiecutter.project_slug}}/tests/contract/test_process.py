@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+import httpx2
+
 from {{cookiecutter.__package}} import about
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
 from {{cookiecutter.__package}}.rooms.closes import Close
@@ -154,3 +156,33 @@ async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     assert re.search("WARNING.*SECRET_KEY", second.printed)
     assert "address already in use" in second.printed
     assert "Traceback" not in second.printed
+
+
+async def test_in_production_nobody_comes_in_without_a_token(tmp_path: Path) -> None:
+    async with serving(tmp_path, DEBUG="false") as (_, service):
+        async with service.connect() as guest:
+            await guest.expect_close(Close.TOKEN_REQUIRED)
+        async with service.join("ann"):
+            pass
+
+
+async def test_a_change_to_a_source_file_restarts_it(tmp_path: Path) -> None:
+    async with serving(tmp_path, [*COMMAND, "--reload"]) as (process, service):
+        await within("an answer", answered(service), PROCESS_LIMIT_SECONDS)
+        async with service.join("ann") as ann:
+            (tmp_path / "changed.py").touch()
+            await ann.expect_close(Close.SERVICE_RESTART)
+        await process.read_until("(?s)(startup complete.*){2}")
+        await within("an answer", answered(service), PROCESS_LIMIT_SECONDS)
+        process.process.terminate()
+        await process.ended()
+    assert "Traceback" not in process.printed
+
+
+async def answered(service: Endpoint) -> None:
+    """Call until it answers: it listens a moment after what it prints of its start."""
+    while True:
+        with suppress(httpx2.ConnectError):
+            await service.call("GET", "/healthz")
+            return
+        await asyncio.sleep(0.05)

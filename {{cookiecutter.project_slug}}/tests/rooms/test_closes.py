@@ -1,7 +1,5 @@
 """The close table by itself."""
 
-from pathlib import Path
-
 import pytest
 
 from {{cookiecutter.__package}}.rooms.closes import Close, ClosedError
@@ -28,12 +26,3 @@ def test_no_two_rows_look_the_same_to_a_client() -> None:
 def test_an_error_says_how_the_connection_ends() -> None:
     error = ClosedError(Close.ROOM_FULL)
     assert (str(error), error.close) == ("Room is full", Close.ROOM_FULL)
-
-
-@ROWS
-def test_a_row_is_documented_as_it_is(close: Close) -> None:
-    row = close.row
-    reason = f"`{row.reason}`" if row.reason else "the server library's"
-    last_words = f"`{row.last_words}`" if row.last_words else "none"
-    line = f"| `{close.name}` | {row.code} | {reason} | {last_words} | {row.advice} |"
-    assert line in Path("README.md").read_text().splitlines(), f"add to README.md: {line}"

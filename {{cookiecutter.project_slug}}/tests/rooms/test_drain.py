@@ -75,3 +75,4 @@ def test_clients_come_back_over_the_longer_the_more_they_are(clients: int, sprea
     delays = [Returns(clients).delay() for _ in range(1_000)]
     assert all(1 <= delay <= 1 + spread for delay in delays)
     assert max(delays) - min(delays) > spread / 2
+    assert min(delays) < 1 + spread / 10

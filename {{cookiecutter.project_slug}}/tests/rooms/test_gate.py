@@ -103,5 +103,29 @@ async def test_other_scopes_pass() -> None:
     assert await serve(http, type="http") == [{"type": "http"}]
 
 
+@pytest.mark.parametrize(("limit", "largest"), [(1, 1_048_576), (1_000_000, 2_000_000)])
+async def test_a_body_may_have_twice_a_messages_limit_and_a_mebibyte(
+    limit: int, largest: int
+) -> None:
+    async def http(_: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200})
+
+    for size, status in ((largest, 200), (largest + 1, 413)):
+        sent: list[Event] = []
+
+        async def note(event: Event, sent: list[Event] = sent) -> None:
+            sent.append(event)
+
+        async def receive(size: int = size) -> Event:
+            return {"type": "http.request", "body": b"x" * size}
+
+        gate = Gate(http, make_config(max_message_bytes=limit))
+        for headers in ([], [(b"content-length", str(size).encode())]):
+            sent.clear()
+            await gate({"type": "http", "path": "/", "headers": headers}, receive, note)
+            assert [event["status"] for event in sent if "status" in event] == [status]
+
+
 async def test_a_server_that_cannot_send_a_denial_gets_a_close() -> None:
     assert await serve(silent, path="/nowhere") == [{"type": "websocket.close"}]

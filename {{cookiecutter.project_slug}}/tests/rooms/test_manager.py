@@ -1,6 +1,7 @@
 """The connection manager without a socket: what only happens at certain moments."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.engine import Room
 from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError
+from {{cookiecutter.__package}}.rooms.events import Event
 from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
@@ -48,11 +50,12 @@ class Socket:
         self.ended.set()
 
 
+@pytest.mark.parametrize(("part", "name"), [("log", "read"), ("presence", "join")])
 async def test_a_room_that_closes_while_somebody_comes_in_closes_to_them_too(
-    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+    part: str, name: str, manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await manager.create_room("attic")
-    entered, go_on = slow_down(monkeypatch, manager.engine.log, "read")
+    entered, go_on = slow_down(monkeypatch, getattr(manager.engine, part), name)
     socket = Socket()
     joining = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
     await entered.wait()
@@ -220,3 +223,39 @@ async def test_a_room_that_nobody_is_in_is_not_heard_of_any_more(
     assert unsubscribed == ["attic"]
     await manager.check()
     assert unsubscribed == ["attic"]
+
+
+async def test_a_client_may_be_forgotten_twice(manager: ConnectionManager) -> None:
+    await manager.create_room("attic")
+    socket = Socket()
+    connection = await manager.connect("attic", socket.send, socket.close)
+    for _ in range(2):
+        await manager.disconnect(connection)
+    assert manager.connection_count == 0
+    assert await members(manager) == []
+
+
+async def test_who_is_removed_from_a_room_without_presence_is_not_told_of(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds: list[str] = []
+    send = manager.engine.bus.send
+
+    async def note(room: str, event: Event) -> None:
+        kinds.append(event.kind)
+        await send(room, event)
+
+    await manager.create_room("attic", presence=False)
+    socket, witness = Socket(), Socket()
+    there = await manager.connect("attic", witness.send, witness.close)
+    connection = await manager.connect("attic", socket.send, socket.close)
+    monkeypatch.setattr(manager.engine.bus, "send", note)
+    await manager.remove_user("attic", connection.user)
+    await asyncio.wait_for(socket.ended.wait(), 5)
+    assert socket.closed == Close.REMOVED.row.code
+    assert kinds == ["removed"]
+    await manager.publish("attic", "next", "ann")
+    await there.written()
+    assert [json.loads(frame)["type"] for frame in witness.frames] == ["welcome", "message"]
+    for one in (connection, there):
+        await manager.disconnect(one)

@@ -187,10 +187,32 @@ async def test_a_send_that_fails_ends_the_connection() -> None:
     async def failing(_: str) -> None:
         raise RuntimeError("a mistake")
 
-    outbox = Outbox(failing, wire.close, 100)
+    outbox = Outbox(failing, wire.close, 100, joins=False)
     outbox.put(as_frame("a"))
     await outbox.written()
     await asyncio.sleep(0)
     await outbox.written()
     assert wire.sent == [(1011, "Internal error")]
     assert outbox.sealed
+
+
+async def test_a_client_that_is_gone_is_told_nothing_of_what_failed_then() -> None:
+    closed: list[int] = []
+    entered = asyncio.Event()
+
+    async def send(_: str) -> None:
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError("gone") from None
+
+    async def close(code: int, _: str) -> None:
+        closed.append(code)
+
+    outbox = Outbox(send, close, 100, joins=False)
+    outbox.put(as_frame("a"))
+    await entered.wait()
+    await outbox.abandon()
+    await outbox.written()
+    assert closed == []

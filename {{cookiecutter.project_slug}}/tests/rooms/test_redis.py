@@ -8,7 +8,8 @@ import pytest
 from redis.asyncio import Redis
 
 from {{cookiecutter.__package}}.rooms.errors import LogLostError, UnavailableError
-from {{cookiecutter.__package}}.rooms.redis.connect import connect, room_key
+from {{cookiecutter.__package}}.rooms.events import Entry, events
+from {{cookiecutter.__package}}.rooms.redis.connect import bell_channel, connect, room_key
 from {{cookiecutter.__package}}.rooms.redis.log import RedisLog
 from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
 
@@ -91,6 +92,26 @@ async def test_a_redis_that_is_away_is_unavailable(redis: Redis, redis_server: R
         await presence.members("attic")
     redis_server.start()
     assert (await log.append("attic", "hello")).position.offset == 2
+
+
+async def test_a_redis_that_refuses_is_unavailable_and_says_why(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    await redis.set(room_key(PREFIX, "attic", "head"), "no hash")
+    with pytest.raises(UnavailableError):
+        await RedisLog(redis, PREFIX, 10, rings=False).append("attic", "hello")
+    assert "WRONGTYPE" in caplog.text
+
+
+async def test_a_log_that_rings_tells_with_each_message(redis: Redis) -> None:
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe(bell_channel(PREFIX, "attic"))
+        assert await pubsub.get_message(timeout=5)
+        position, _ = await RedisLog(redis, PREFIX, 10, rings=True).append("attic", "hello")
+        rung = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
+        assert rung
+        event = events.validate_json(rung["data"])
+        assert event == Entry(epoch=position.epoch, offset=position.offset, text="hello")
 
 
 async def test_a_redis_with_a_password_takes_only_that(

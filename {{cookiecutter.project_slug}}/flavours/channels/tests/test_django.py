@@ -1,14 +1,20 @@
 """The Django project by itself: its model, its admin form, its commands."""
 
 import pytest
+from django.contrib.auth import logout
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client as Browser
+from django.test import RequestFactory
 
-from {{cookiecutter.__package}}.realtime import tables
+from {{cookiecutter.__package}}.realtime import signals, tables
 from {{cookiecutter.__package}}.realtime.admin import RoomForm
+from {{cookiecutter.__package}}.realtime.lifespan import Lifespan
 from {{cookiecutter.__package}}.realtime.models import Room
+from {{cookiecutter.__package}}.rooms.gate import Event
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from .configs import make_config
 
@@ -81,3 +87,44 @@ def test_another_database_than_sqlite_has_to_be_migrated_first(
             tables.prepare_tables()
     finally:
         call_command("migrate", "realtime", verbosity=0)
+
+
+@pytest.mark.usefixtures("database")
+def test_the_admin_lists_rooms_and_which_are_locked(admin_client: Browser) -> None:
+    room = Room(name="cellar")
+    room.set_password("sesame")
+    room.save()
+    listed = admin_client.get("/admin/realtime/room/").text
+    assert "cellar" in listed
+    assert "icon-yes" in listed.partition("field-locked")[2].partition("</td>")[0]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_logout_without_a_session_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[object] = []
+    monkeypatch.setattr(signals, "with_manager", called.append)
+    request = RequestFactory().post("/")
+    request.session = SessionStore()
+    logout(request)
+    assert called == []
+
+
+async def test_a_start_that_fails_is_told_to_the_server(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("no rooms")
+
+    async def receive() -> Event:
+        return {"type": "lifespan.startup"}
+
+    sent: list[Event] = []
+
+    async def send(event: Event) -> None:
+        sent.append(event)
+
+    monkeypatch.setattr(manager, "start", fail)
+    with pytest.raises(RuntimeError, match="no rooms"):
+        await Lifespan(manager)({"type": "lifespan", "state": {}}, receive, send)
+    assert [event["type"] for event in sent] == ["lifespan.startup.failed"]
+    assert "no rooms" in sent[0]["message"]

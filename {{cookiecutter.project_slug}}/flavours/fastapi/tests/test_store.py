@@ -1,12 +1,16 @@
 """Where rooms are kept."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.engine import Room
+from {{cookiecutter.__package}}.rooms.engine import Room, RoomStore
 from {{cookiecutter.__package}}.rooms.errors import NameTakenError
-from {{cookiecutter.__package}}.store import MemoryRoomStore
+from {{cookiecutter.__package}}.rooms.redis.connect import connect
+from {{cookiecutter.__package}}.store import MemoryRoomStore, RedisRoomStore
+
+from .redis_server import RedisServer
 
 
 class Hasher:
@@ -19,8 +23,18 @@ class Hasher:
         return hashed == self.hash(password)
 
 
-async def test_a_room_is_found_until_it_is_deleted() -> None:
-    store = MemoryRoomStore(Hasher())
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[RoomStore]:
+    if request.param == "memory":
+        yield MemoryRoomStore(Hasher())
+        return
+    server: RedisServer = request.getfixturevalue("redis_server")
+    redis = connect(server.url)
+    yield RedisRoomStore(redis, "test", Hasher())
+    await redis.aclose()
+
+
+async def test_a_room_is_found_until_it_is_deleted(store: RoomStore) -> None:
     room = Room("attic", capacity=3, presence=False)
     await store.create(room, None)
     assert await store.get("attic") == room
@@ -31,8 +45,7 @@ async def test_a_room_is_found_until_it_is_deleted() -> None:
     assert await store.get("attic") is None
 
 
-async def test_a_password_is_checked_and_not_kept() -> None:
-    store = MemoryRoomStore(Hasher())
+async def test_a_password_is_checked_and_not_kept(store: RoomStore) -> None:
     await store.create(Room("cellar", locked=True), "sesame")
     await store.create(Room("attic"), None)
     assert await store.check_password("cellar", "sesame")
@@ -41,8 +54,7 @@ async def test_a_password_is_checked_and_not_kept() -> None:
     assert not await store.check_password("nowhere", "sesame")
 
 
-async def test_of_two_rooms_of_one_name_at_once_one_is_made() -> None:
-    store = MemoryRoomStore(Hasher())
+async def test_of_two_rooms_of_one_name_at_once_one_is_made(store: RoomStore) -> None:
     made = await asyncio.gather(
         *(store.create(Room("attic", locked=True), "sesame") for _ in range(5)),
         return_exceptions=True,

@@ -10,7 +10,9 @@ from . import frames
 from .closes import Advice, Close
 from .handshake import LINES_PROTOCOL, PROTOCOL
 
-_SENT = (frames.Welcome, frames.Said, frames.Joined, frames.Left, frames.Pong, frames.Error)
+_Models = tuple[type[frames.Frame], ...]
+_RECEIVED: _Models = get_args(frames.ClientFrame)
+_SENT: _Models = get_args(frames.ServerFrame)
 _SCHEMAS = "#/components/schemas/"
 _MESSAGES = "#/channels/room/messages/"
 
@@ -23,7 +25,7 @@ was accepted first and is closed by a row of `x-closes`."""
 
 def describe(title: str, version: str, summary: str) -> dict[str, JsonValue]:
     """Write an AsyncAPI 3 document; what it receives is what clients send."""
-    received, sent = _messages(get_args(frames.ClientFrame)), _messages(_SENT)
+    received, sent = _messages(_RECEIVED), _messages(_SENT)
     last_words = {
         close.row.last_words: _last_words(close) for close in Close if close.row.last_words
     }
@@ -102,9 +104,8 @@ def _operation(action: str, summary: str, messages: dict[str, Any]) -> dict[str,
 
 
 def _schemas() -> dict[str, Any]:
-    received: tuple[type[frames.Frame], ...] = get_args(frames.ClientFrame)
     models: list[tuple[type[frames.Frame], JsonSchemaMode]] = [
-        *((model, "validation") for model in received),
+        *((model, "validation") for model in _RECEIVED),
         *((model, "serialization") for model in _SENT),
     ]
     _, document = models_json_schema(models, ref_template=_SCHEMAS + "{model}")

@@ -11,7 +11,7 @@ from .closes import Close
 from .connection import Connection
 from .engine import Engine, Page, Room, RoomStore
 from .errors import LogLostError, UnavailableError
-from .events import Came, Entry, Event, Removed, RoomDeleted, SessionEnded, Went
+from .events import Entry, Event, Removed, RoomDeleted, SessionEnded
 from .feed import Feed
 from .positions import Position
 from .roster import Roster
@@ -84,7 +84,7 @@ class Feeds:
         try:
             position, again = await self._log.append(room, text, once, known)
         except LogLostError:
-            if feed:
+            if feed:  # pragma: no branch (without a feed nothing is known that could be lost)
                 self._repair(feed)
             raise
         if not again and not self._log.rings:
@@ -225,7 +225,7 @@ class Feeds:
                 self._end_all(self._roster.members(room), Close.ROOM_CLOSED)
                 if feed := self._feeds.get(room):
                     self._lose(feed)
-            case Entry() | Came() | Went():
+            case _:
                 feed = self._feeds.get(room)
                 if feed and (feed in self._beginnings or not feed.take(event)):
                     self._repair(feed)

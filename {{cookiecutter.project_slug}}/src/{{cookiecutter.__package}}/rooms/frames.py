@@ -149,6 +149,9 @@ class Error(Frame):
     id: Annotated[str | None, Field(exclude_if=_absent)] = None
 
 
+ServerFrame = Welcome | Said | Joined | Left | Pong | Error
+
+
 class LastWords(Frame):
     """What a client is told before some closes; `type` stands in the close table.
 

@@ -47,7 +47,7 @@ class Outbox:
         max_bytes: int,
         *,
         write: Write | None = None,
-        joins: bool = False,
+        joins: bool,
     ) -> None:
         self._send = send
         self._close = close

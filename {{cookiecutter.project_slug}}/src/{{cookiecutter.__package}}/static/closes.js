@@ -1,4 +1,4 @@
-// Written by javascript.py, from rooms/closes.py.
+// Written by tests/written.py, from rooms/closes.py.
 
 /**
  * @typedef {object} CloseRow

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import sys
 
 import django
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from . import about
 from .server import run
@@ -17,7 +19,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog=about.TITLE, description=about.SUMMARY)
     parser.add_argument("--reload", action="store_true", help="restart when a source file changes")
     reload: bool = parser.parse_args().reload
-    django.setup()
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
     # Only now: Django's models need its settings.
     from .realtime.tables import prepare_tables  # noqa: PLC0415 (see above)
 

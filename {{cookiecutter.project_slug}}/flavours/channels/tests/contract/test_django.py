@@ -25,7 +25,7 @@ from ..redis_server import RedisServer
 from .conftest import Start
 from .limits import PROCESS_LIMIT_SECONDS, within
 from .service import Service
-from .test_process import KEYS, serving
+from .test_process import KEYS, serving, started
 
 MANAGE = (sys.executable, str(Path("manage.py").absolute()))
 RUNSERVER = (*MANAGE, "runserver", "127.0.0.1:0")
@@ -122,8 +122,9 @@ async def test_the_documentation_shows_the_calls(service: Service) -> None:
     assert (await service.call("GET", "/docs")).status_code == 200
 
 
-async def test_runserver_serves_sockets_too(tmp_path: Path) -> None:
-    async with serving(tmp_path, [*RUNSERVER, "--noreload"]) as (process, service):
+@pytest.mark.parametrize("option", ["--force-color", "--skip-checks"])
+async def test_runserver_serves_sockets_too(tmp_path: Path, option: str) -> None:
+    async with serving(tmp_path, [*RUNSERVER, "--noreload", option]) as (process, service):
         async with service.join("ann") as ann:
             process.process.terminate()
             await ann.expect_close(Close.SERVICE_RESTART)
@@ -158,6 +159,21 @@ async def test_in_production_the_admin_insists_on_tls(tmp_path: Path) -> None:
         assert answer.headers["Strict-Transport-Security"]
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert (await service.call("GET", "/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite:////nowhere/db.sqlite3", "DATABASE_URL: unable to open database file"),
+        ("postgres://nobody@127.0.0.1:1/none", "Error loading psycopg2 or psycopg module"),
+    ],
+)
+async def test_a_database_that_cannot_be_used_ends_the_start(
+    tmp_path: Path, url: str, told: str
+) -> None:
+    async with started(tmp_path, DATABASE_URL=url) as process:
+        assert await process.ended() == 1
+    assert process.printed.strip() == told
 
 
 async def test_a_logout_closes_the_sockets_of_that_session(own_service: Service) -> None:

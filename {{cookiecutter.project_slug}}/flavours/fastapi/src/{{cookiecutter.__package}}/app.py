@@ -39,10 +39,10 @@ def create_app(config: Config | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=page.STATIC))
     for router in (pages.router, api.router, sockets.router):
         app.include_router(router)
-    app.add_exception_handler(RoomsError, _rooms_error)
-    app.add_exception_handler(Exception, _failure)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.exception_handler(RoomsError)(_rooms_error)
+    app.exception_handler(Exception)(_failure)
+    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(RequestValidationError)(_validation_error)
     if config.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -63,9 +63,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     await manager.stop()
 
 
-async def _rooms_error(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RoomsError):
-        raise error
+async def _rooms_error(_: Request, error: RoomsError) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, error.status, dict(error.headers))
 
 
@@ -74,18 +72,14 @@ async def _failure(_: Request, __: Exception) -> JSONResponse:
     return JSONResponse({"detail": "Internal error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-async def _http_error(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, HTTPException):
-        raise error
+async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
     # FastAPI calls a body that it can't read a bad request.
     unreadable = error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__ is not None
     status = HTTPStatus.UNPROCESSABLE_ENTITY if unreadable else error.status_code
     return JSONResponse({"detail": error.detail}, status, error.headers)
 
 
-async def _validation_error(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, RequestValidationError):
-        raise error
+async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
     # FastAPI reads the body first, but who may not call is told only that.
     try:
         check_caller(request)

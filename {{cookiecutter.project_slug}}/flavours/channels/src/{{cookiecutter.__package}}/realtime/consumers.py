@@ -19,11 +19,11 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     # The manager passes messages on, so a consumer needs no channel of its own.
     channel_layer_alias = ""
+    connection: Connection
 
     def __init__(self, manager: ConnectionManager) -> None:
         super().__init__()
         self.manager = manager
-        self.connection: Connection | None = None
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler, without the look at the database's connections that Channels takes.
@@ -46,8 +46,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Hand over what the client sent."""
         frame = (bytes_data or b"") if text_data is None else text_data
-        if self.connection:
-            await self.manager.receive(self.connection, frame)
+        await self.manager.receive(self.connection, frame)
 
     async def _send(self, text: str) -> None:
         # What `send` comes to, which takes as long again in a large room.
@@ -56,5 +55,4 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         """Forget the client."""
-        if self.connection:
-            await self.manager.disconnect(self.connection, code)
+        await self.manager.disconnect(self.connection, code)

@@ -1,0 +1,127 @@
+"""A project that was made some time ago takes over what is new, and keeps what is its owner's."""
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from .moving import Moving, commit, create, git, update
+from .project import CONTEXT, TEMPLATE, Project
+from .recipes import make_all
+
+SOURCE = "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
+OVERLAY = "{{cookiecutter.project_slug}}/flavours/%s/src/{{cookiecutter.__package}}"
+# Below the docstring of a module.
+NEWS_OF_CODE = ('"""\n\n', '"""\n\n# News.\n\n')
+# What the next version of the template has: in a file, the first such text becomes another.
+NEWS = [
+    ("cookiecutter.json", f'"{CONTEXT["_version"]}"', '"99.1.0"'),
+    ("{{cookiecutter.project_slug}}/README.md", "## Keep\n", "## Keep it well\n"),
+    ("{{cookiecutter.project_slug}}/.gitignore", "dist/\n", "dist/\nnews/\n"),
+    (f"{SOURCE}/rooms/rate.py", *NEWS_OF_CODE),
+    # Files that the owner changed too, elsewhere.
+    (f"{SOURCE}/rooms/manager.py", *NEWS_OF_CODE),
+    (f"{SOURCE}/config.py", *NEWS_OF_CODE),
+    (f"{OVERLAY}/api.py", *NEWS_OF_CODE),
+    # Not these.
+    (f"{OVERLAY}/pages.py", *NEWS_OF_CODE),
+    (f"{OVERLAY}/__main__.py", *NEWS_OF_CODE),
+]
+NEW_FILE = "docs/news.md"
+GONE = "docs/page.png"
+
+
+def check(project: Project) -> None:
+    """Run the checks that are quick."""
+    project.run("uv", "run", "ruff", "format", "--check", "--diff")
+    project.run("uv", "run", "ruff", "check")
+    project.run("uv", "run", "mypy")
+    project.run("uv", "run", "pytest", "tests/test_written.py", "tests/test_config.py")
+
+
+def move_on(template: Path, flavour: str) -> None:
+    """Make and commit the next version of the template."""
+    for name, old, new in NEWS:
+        path = template / name.replace("%s", flavour)
+        text = path.read_text()
+        assert old in text, name
+        path.write_text(text.replace(old, new, 1))
+    folder = template / "{{cookiecutter.project_slug}}"
+    (folder / NEW_FILE).write_text("# News of {{ cookiecutter.project_name }}\n")
+    (folder / GONE).unlink()
+    commit(template, "News")
+
+
+def test_what_the_owner_changed_is_kept_and_what_is_new_arrives(
+    flavour: str, tmp_path: Path
+) -> None:
+    template = Moving(tmp_path / "template").path
+    project = create(template, tmp_path / "out", flavour)
+    recipes = make_all(project)
+    (project.path / "src/rooms_service/mine.py").write_text('"""The owner\'s."""\n')
+    commit(project.path, "The owner's changes")
+    move_on(template, flavour)
+    update(project)
+
+    sources = [path.read_text() for path in sorted(project.package.rglob("*.py"))]
+    assert len([text for text in sources if "\n# News.\n" in text]) == 6
+    assert "## Keep it well\n" in (project.path / "README.md").read_text()
+    assert "news/\n" in (project.path / ".gitignore").read_text()
+    assert (project.path / NEW_FILE).read_text() == "# News of Rooms Service\n"
+    assert not (project.path / GONE).exists()
+    assert recorded(project) == "99.1.0"
+    kept = json.loads((project.path / ".cruft.json").read_text())
+    assert kept["commit"] == git(template, "rev-parse", "HEAD").strip()
+
+    assert (project.package / "mine.py").exists()
+    for edit in (edit for recipe in recipes for edit in recipe.edits):
+        added = [line for line in edit.new.splitlines() if line not in edit.old.splitlines()]
+        text = (project.path / edit.file).read_text()
+        assert all(line in text for line in added), f"lost in {edit.file}"
+    check(project)
+
+
+def test_what_was_generated_before_becomes_what_is_generated_now(
+    flavour: str, tmp_path: Path
+) -> None:
+    moving = Moving(tmp_path / "template")
+    earlier = moving.earlier()
+    if earlier is None:
+        told = "this clone has no history: run `git fetch --unshallow --tags`"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+    project = create(moving.path, tmp_path / "before", flavour, earlier)
+    update(project)
+    now = create(moving.path, tmp_path / "now", flavour)
+    assert project.files() == now.files()
+    for name in now.files():
+        if name != ".cruft.json":
+            assert (project.path / name).read_bytes() == (now.path / name).read_bytes(), name
+    check(project)
+    project.run("uv", "run", "pytest", "tests/rooms")
+
+
+def recorded(project: Project) -> str:
+    """Read which version of the template a project has."""
+    tools = tomllib.loads((project.path / "pyproject.toml").read_text())["tool"]
+    version: str = tools["cookiecutter-websocket"]["version"]
+    return version
+
+
+def test_a_project_records_the_version_of_the_template(project: Project) -> None:
+    assert recorded(project) == CONTEXT["_version"]
+
+
+def test_the_version_is_one(tmp_path: Path) -> None:
+    metadata = tomllib.loads((TEMPLATE / "pyproject.toml").read_text())["project"]
+    assert metadata["version"] == CONTEXT["_version"]
+    newest = re.search(r"^## (\S+), (unreleased|\d{4}-\d\d-\d\d)$", changelog(), re.MULTILINE)
+    assert newest
+    assert newest[1] == CONTEXT["_version"]
+
+
+def changelog() -> str:
+    """Read the template's."""
+    return (TEMPLATE / "CHANGELOG.md").read_text()

@@ -1,0 +1,107 @@
+"""The bus on a channel layer that fails, and that carries what is not for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from channels.layers import InMemoryChannelLayer
+
+from {{cookiecutter.__package}}.realtime import bus as module
+from {{cookiecutter.__package}}.realtime.bus import LayerBus, group_of, say
+from {{cookiecutter.__package}}.rooms.events import Removed
+
+from .contract.limits import within
+
+
+class FailingLayer(InMemoryChannelLayer):
+    """Fails as often as a test wants before it works; notes who joins groups."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: dict[str, int] = {}
+        self.added: asyncio.Queue[str] = asyncio.Queue()
+
+    def _fail(self, name: str) -> None:
+        if self.failures.get(name, 0):
+            self.failures[name] -= 1
+            raise ConnectionError(name)
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        self._fail("receive")
+        message: dict[str, Any] = await super().receive(channel)
+        return message
+
+    async def group_add(self, group: str, channel: str) -> None:
+        self.added.put_nowait(group)
+        self._fail("group_add")
+        await super().group_add(group, channel)
+
+
+class Hearing:
+    """A bus, and what it told of."""
+
+    def __init__(self) -> None:
+        self.layer = FailingLayer()
+        self.bus = LayerBus(self.layer)
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.missed = asyncio.Event()
+        self.bus.listen(lambda room, _: self.heard.put_nowait(room), self.missed.set)
+
+    async def hears(self, room: str) -> None:
+        await self.bus.send(room, Removed(user="ann"))
+        assert await within(f"an event of {room}", self.heard.get()) == room
+
+
+@pytest.fixture
+async def hearing() -> AsyncIterator[Hearing]:
+    one = Hearing()
+    yield one
+    await one.bus.close()
+
+
+async def test_a_layer_that_failed_is_heard_again(
+    hearing: Hearing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.01)
+    hearing.layer.failures["receive"] = 2
+    await hearing.bus.subscribe("attic")
+    await within("word of the interruption", hearing.missed.wait())
+    await hearing.hears("attic")
+
+
+async def test_subscriptions_are_renewed_though_one_fails(
+    hearing: Hearing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RENEW_SECONDS", 0.01)
+    await hearing.bus.subscribe("attic")
+    hearing.layer.failures["group_add"] = 1
+    for _ in range(2):
+        while await within("a renewal", hearing.layer.added.get()) != group_of("attic"):
+            pass
+    await hearing.hears("attic")
+
+
+async def test_what_others_send_is_not_for_the_bus(hearing: Hearing) -> None:
+    await hearing.bus.subscribe("attic")
+    await hearing.layer.group_send(group_of("attic"), {"type": "of.another.application"})
+    await hearing.hears("attic")
+
+
+async def test_a_failure_to_say_does_not_end_it(
+    hearing: Hearing, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: asyncio.Queue[object] = asyncio.Queue()
+    failures = [RuntimeError("broken")]
+
+    async def publish(_: str, body: object, *__: object) -> None:
+        if failures:
+            raise failures.pop()
+        said.put_nowait(body)
+
+    hearing.bus.publish = publish
+    await hearing.bus.subscribe("attic")
+    for body in ("lost", "next"):
+        await hearing.layer.group_send(group_of("attic"), say("attic", body))
+    assert await within("what is said next", said.get()) == "next"
+    assert "RuntimeError: broken" in caplog.text

@@ -1,0 +1,277 @@
+"""What a process does when its engine fails it: nothing is lost, and nobody waits for ever."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms import feeds, frames
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.errors import UnavailableError
+from {{cookiecutter.__package}}.rooms.events import Entry
+from {{cookiecutter.__package}}.rooms.feed import Feed
+from {{cookiecutter.__package}}.rooms.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.outbox import Send
+
+from ..contract.limits import within
+from .test_manager import Socket, members, slow_down
+
+
+class Listener(Socket):
+    """A socket whose messages a test waits for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bodies: asyncio.Queue[object] = asyncio.Queue()
+
+    async def send(self, text: str) -> None:
+        await super().send(text)
+        frame = json.loads(text)
+        if frame["type"] == "message":
+            self.bodies.put_nowait(frame["body"])
+
+    async def expect(self, body: object) -> None:
+        assert await within(f"the message {body}", self.bodies.get()) == body
+
+    async def expect_close(self, close: Close) -> None:
+        await within(f"the close {close.name}", self.ended.wait())
+        assert self.closed == close.row.code
+
+
+@pytest.fixture
+async def attic(manager: ConnectionManager) -> ConnectionManager:
+    """The manager, with the room of these tests."""
+    await manager.create_room("attic")
+    return manager
+
+
+@asynccontextmanager
+async def inside(manager: ConnectionManager, handshake: Handshake) -> AsyncIterator[Listener]:
+    listener = Listener()
+    connection = await manager.connect("attic", listener.send, listener.close, handshake)
+    await connection.written()
+    yield listener
+    await manager.disconnect(connection)
+
+
+def fail(
+    patched: pytest.MonkeyPatch, part: object, name: str, error: Exception | None = None
+) -> asyncio.Event:
+    """Make a method fail; the event tells when it did."""
+    failed = asyncio.Event()
+
+    async def failing(*_: object) -> None:
+        failed.set()
+        raise error or UnavailableError
+
+    patched.setattr(part, name, failing)
+    return failed
+
+
+async def test_what_no_bell_can_tell_of_is_read_from_the_log(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with inside(attic, Handshake()) as ann:
+        with monkeypatch.context() as patched:
+            fail(patched, attic.engine.bus, "send")
+            await attic.publish("attic", "hello", "bea")
+            await ann.expect("hello")
+    assert "could not be told of 'entry'" in caplog.text
+
+
+async def test_what_cannot_be_read_now_is_read_soon(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_BELL_SECONDS", 0.01)
+    async with inside(attic, Handshake()) as ann:
+        await attic.start()
+        with monkeypatch.context() as patched:
+            fail(patched, attic.engine.bus, "send")
+            fail(patched, attic.engine.log, "read")
+            await attic.publish("attic", "hello", "bea")
+        # Sooner than the next check.
+        await within("the message", ann.expect("hello"), 3)
+
+
+async def test_a_gap_that_cannot_be_read_is_looked_at_again(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    async def ensure() -> None:
+        reached.set()
+
+    monkeypatch.setattr(attic, "ensure_rooms", ensure)
+    async with inside(attic, Handshake()):
+        await attic.start()
+        reached.clear()
+        with monkeypatch.context() as patched:
+            failed = fail(patched, attic.engine.log, "read")
+            newest = (await attic.engine.log.append("attic", "{}")).position
+            jump = Entry(epoch=newest.epoch, offset=newest.offset + 1, text="{}")
+            await attic.engine.bus.send("attic", jump)
+            await within("the gap to be read", failed.wait())
+            await within("a check", reached.wait(), 3)
+
+
+async def test_a_room_whose_log_is_lost_ends_for_all_who_knew_it(
+    attic: ConnectionManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with inside(attic, Handshake()) as ann:
+        await attic.engine.log.delete("attic")
+        with pytest.raises(UnavailableError):
+            await attic.publish("attic", "hello", "bea")
+        await ann.expect_close(Close.SERVICE_RESTART)
+    assert "is lost in part" in caplog.text
+
+
+async def test_who_could_not_be_let_out_is_let_out_later(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        async with inside(attic, Handshake()):
+            fail(patched, attic.engine.presence, "leave")
+        assert await members(attic) != []
+    await attic.check()
+    assert await members(attic) == []
+
+
+@pytest.mark.parametrize("error", [UnavailableError(), RuntimeError("broken")])
+async def test_a_room_that_cannot_be_opened_is_opened_for_the_next(
+    error: Exception,
+    attic: ConnectionManager,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with monkeypatch.context() as patched:
+        fail(patched, attic.engine.bus, "subscribe", error)
+        async with inside(attic, Handshake()) as ann:
+            await ann.expect_close(Close.INTERNAL_ERROR)
+    assert "The room 'attic' c" in caplog.text
+    async with inside(attic, Handshake()) as bea:
+        await attic.publish("attic", "hello", "ann")
+        await bea.expect("hello")
+
+
+async def test_what_is_said_while_a_room_fails_to_open_is_kept(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waited = asyncio.Event()
+
+    async def late(*_: object) -> bool:
+        waited.set()
+        return False
+
+    with monkeypatch.context() as patched:
+        fail(patched, attic.engine.bus, "subscribe")
+        entered, go_on = slow_down(patched, attic.engine.bus, "subscribe")
+        patched.setattr(Feed, "reached", late)
+        listener = Listener()
+        coming = asyncio.create_task(attic.connect("attic", listener.send, listener.close))
+        await within("the room to be opened", entered.wait())
+        saying = asyncio.create_task(attic.publish("attic", "hello", "bea"))
+        await within("the message to wait for the room", waited.wait())
+        go_on.set()
+        position = await within("the position", saying)
+        await attic.disconnect(await coming)
+    async with inside(attic, Handshake(after=position)) as ann:
+        assert f'"position":"{position}","recovered":true' in ann.frames[0]
+    assert "is lost in part" not in caplog.text
+
+
+async def test_the_keeper_outlives_an_error(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(feeds, "_CHECK_SECONDS", 0.01)
+    reached = asyncio.Event()
+    with monkeypatch.context() as patched:
+        failed = fail(patched, attic.store, "existing", RuntimeError("broken"))
+        await attic.start()
+        await within("a check", failed.wait())
+    assert "RuntimeError: broken" in caplog.text
+
+    async def existing(names: set[str]) -> set[str]:
+        reached.set()
+        return names
+
+    monkeypatch.setattr(attic.store, "existing", existing)
+    await within("the next check", reached.wait())
+
+
+async def test_what_a_check_finds_may_be_more_than_a_page(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_PAGE", 2)
+    async with inside(attic, Handshake()) as ann:
+        for number in range(5):
+            await attic.engine.log.append("attic", frames.spoken("bea", number, "now", None))
+        await attic.check()
+        for number in range(5):
+            await ann.expect(number)
+
+
+async def come_in_late(
+    manager: ConnectionManager,
+    monkeypatch: pytest.MonkeyPatch,
+    bodies: list[str],
+    send: Send | None = None,
+) -> Listener:
+    """Come in while these are said, between the look at the log and the welcome."""
+    await manager.create_room("attic")
+    async with inside(manager, Handshake()) as there:
+        entered, go_on = asyncio.Event(), asyncio.Event()
+        read = manager.engine.log.read
+
+        async def slow(*args: Any) -> object:
+            page = await read(*args)
+            entered.set()
+            await go_on.wait()
+            return page
+
+        monkeypatch.setattr(manager.engine.log, "read", slow)
+        late = Listener()
+        coming = asyncio.create_task(manager.connect("attic", send or late.send, late.close))
+        await within("the look at the log", entered.wait())
+        for body in bodies:
+            await manager.publish("attic", body, "bea")
+            await there.expect(body)
+        go_on.set()
+        connection = await within("the newcomer", coming)
+        await late.expect_close(Close.READS_TOO_SLOWLY)
+        await manager.disconnect(connection)
+    return late
+
+
+async def test_who_comes_in_so_slowly_that_the_log_forgets_is_told(
+    make_manager: Callable[..., ConnectionManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = make_manager(history=4, outbox_bytes=500)
+    late = await come_in_late(manager, monkeypatch, ["x" * 100] * 10)
+    assert late.bodies.empty()
+
+
+async def test_who_takes_not_even_the_welcome_reads_too_slowly(
+    make_manager: Callable[..., ConnectionManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(_: str) -> None:
+        await asyncio.Event().wait()
+
+    manager = make_manager(outbox_bytes=500)
+    await come_in_late(manager, monkeypatch, ["x" * 100] * 2, send)
+
+
+async def test_only_the_connections_of_a_session_end_with_it(attic: ConnectionManager) -> None:
+    async with (
+        inside(attic, Handshake(session="one")) as one,
+        inside(attic, Handshake(session="other")) as other,
+    ):
+        await attic.end_session("one")
+        await one.expect_close(Close.REMOVED)
+        await attic.publish("attic", "hello", "bea")
+        await other.expect("hello")

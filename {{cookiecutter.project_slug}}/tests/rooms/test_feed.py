@@ -1,0 +1,46 @@
+"""What one process knows of one room, by itself."""
+
+import asyncio
+
+from {{cookiecutter.__package}}.rooms.engine import Attendance, Room
+from {{cookiecutter.__package}}.rooms.events import Came, Entry, Went
+from {{cookiecutter.__package}}.rooms.feed import Feed
+from {{cookiecutter.__package}}.rooms.positions import Position
+
+from ..contract.limits import within
+
+
+def feed_with_ann() -> Feed:
+    feed = Feed(Room("attic"), held_bytes=100, drop=lambda _: None)
+    feed.attend(Attendance(3, ["ann"]))
+    return feed
+
+
+def test_what_is_older_says_nothing_of_who_is_here() -> None:
+    feed = feed_with_ann()
+    feed.attend(Attendance(2, ["bea"]))
+    assert feed.take(Came(version=2, user="bea"))
+    assert feed.take(Went(version=3, user="ann"))
+    assert (feed.version, feed.members) == (3, {"ann"})
+
+
+def test_of_who_comes_and_goes_nothing_is_skipped() -> None:
+    feed = feed_with_ann()
+    assert not feed.take(Went(version=5, user="ann"))
+    assert feed.take(Came(version=4, user="bea"))
+    assert feed.take(Went(version=5, user="ann"))
+    assert (feed.version, feed.members) == (5, {"bea"})
+
+
+async def test_who_waits_for_a_message_waits_for_no_other() -> None:
+    feed = feed_with_ann()
+    feed.begin(Position(1, 0))
+    first, second = (asyncio.create_task(feed.reached(Position(1, n), 60)) for n in (1, 2))
+    await asyncio.sleep(0)
+    assert feed.take(Entry(epoch=1, offset=1, text="{}"))
+    assert await within("the first message", first)
+    assert not second.done()
+    assert not await feed.reached(Position(1, 2), 0)
+    assert feed.take(Entry(epoch=1, offset=2, text="{}"))
+    assert await within("the second message", second)
+    assert await feed.reached(Position(1, 2), 0)
