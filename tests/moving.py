@@ -37,15 +37,18 @@ class Moving:
                 shutil.copy2(TEMPLATE / name, path / name)
         commit(path, "Now")
 
-    def earlier(self) -> str | None:
-        """Find what projects may have been made with: the last release, else the last change."""
+    def earlier(self) -> str:
+        """Find what projects may have been made with: the last release, else the last change.
+
+        In a clone without history that is no more than what is here.
+        """
         ours = f"v{CONTEXT['_version']}"
         tags = git(self.path, "tag", "--list", "v*", "--sort=-v:refname").split()
         for tag in tags:
             if tag != ours:
                 return tag
         changes = git(self.path, "log", "-2", "--format=%H", "--", *RENDERED).split()
-        return changes[1] if len(changes) > 1 else None
+        return changes[-1]
 
 
 def commit(folder: Path, message: str) -> None:
