@@ -22,7 +22,7 @@ _IDLE = re.compile(
     r"ReplaceBinaryOperator_BitOr|ReplaceComparisonOperator_(Is|IsNot)_"
     r"(?!IsNot$|Is$)|ReplaceComparisonOperator_(Eq_Is|NotEq_IsNot)$"
 )
-_CONTRACT = "talking closing endings coming_back denials tokens http lost_bells processes"
+_CONTRACT = "talking closing endings coming_back denials tokens http lost_bells page processes"
 _CONFIG = """\
 [cosmic-ray]
 module-path = "src/rooms_service/rooms"

@@ -159,11 +159,13 @@ async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
 
 
 async def test_in_production_nobody_comes_in_without_a_token(tmp_path: Path) -> None:
-    async with serving(tmp_path, DEBUG="false") as (_, service):
+    async with serving(tmp_path, DEBUG="false") as (process, service):
         async with service.connect() as guest:
             await guest.expect_close(Close.TOKEN_REQUIRED)
-        async with service.join("ann"):
-            pass
+        async with service.join("ann") as ann:
+            process.process.terminate()
+            await ann.expect_close(Close.SERVICE_RESTART)
+        await process.ended()
 
 
 async def test_a_change_to_a_source_file_restarts_it(tmp_path: Path) -> None:

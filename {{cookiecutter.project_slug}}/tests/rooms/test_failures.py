@@ -275,3 +275,13 @@ async def test_only_the_connections_of_a_session_end_with_it(attic: ConnectionMa
         await one.expect_close(Close.REMOVED)
         await attic.publish("attic", "hello", "bea")
         await other.expect("hello")
+
+
+async def test_a_room_may_be_told_twice_to_be_gone(attic: ConnectionManager) -> None:
+    async with inside(attic, Handshake()) as ann:
+        for _ in range(2):
+            await attic.room_deleted("attic")
+        await ann.expect_close(Close.ROOM_CLOSED)
+    async with inside(attic, Handshake()) as bea:
+        await attic.publish("attic", "hello", "ann")
+        await bea.expect("hello")
