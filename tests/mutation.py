@@ -61,7 +61,7 @@ def write_tests(project: Project) -> None:
     pytest = ".venv/bin/python -m pytest -x -q -p no:cacheprovider"
     # Starting processes takes long, and shows more of the server than of the core.
     some = "-k 'v1.lines and not real_processes and not workers'"
-    lines = ["set -e", f"{pytest} tests/rooms", f"{pytest} {contract} {some}"]
+    lines = ["set -e", f"{pytest} tests/rooms tests/test_written.py", f"{pytest} {contract} {some}"]
     script = project.path / "ray.sh"
     script.write_text("\n".join(lines) + "\n")
     (project.path / "ray.toml").write_text(_CONFIG.format(tests=script))

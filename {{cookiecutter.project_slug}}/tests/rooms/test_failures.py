@@ -285,3 +285,19 @@ async def test_a_room_may_be_told_twice_to_be_gone(attic: ConnectionManager) -> 
     async with inside(attic, Handshake()) as bea:
         await attic.publish("attic", "hello", "ann")
         await bea.expect("hello")
+
+
+async def test_a_room_may_go_while_it_is_compared(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inside(attic, Handshake()) as ann:
+        entered, go_on = slow_down(monkeypatch, attic.engine.log, "read")
+        checking = asyncio.create_task(attic.check())
+        await within("the look at the log", entered.wait())
+        await attic.room_deleted("attic")
+        await ann.expect_close(Close.ROOM_CLOSED)
+        go_on.set()
+        await within("the check", checking)
+    async with inside(attic, Handshake()) as bea:
+        await attic.publish("attic", "hello", "ann")
+        await bea.expect("hello")

@@ -44,3 +44,13 @@ async def test_who_waits_for_a_message_waits_for_no_other() -> None:
     assert feed.take(Entry(epoch=1, offset=2, text="{}"))
     assert await within("the second message", second)
     assert await feed.reached(Position(1, 2), 0)
+
+
+def test_a_message_counts_once_and_none_is_skipped() -> None:
+    feed = feed_with_ann()
+    feed.begin(Position(1, 1))
+    assert feed.take(Entry(epoch=1, offset=1, text="{}"))
+    assert not feed.take(Entry(epoch=1, offset=3, text="{}"))
+    assert feed.cursor == Position(1, 1)
+    assert feed.take(Entry(epoch=1, offset=2, text="{}"))
+    assert feed.cursor == Position(1, 2)

@@ -71,6 +71,30 @@ async def test_what_the_application_does_not_end_ends_with_1011(
     assert "application" in caplog.text
 
 
+async def test_who_was_heard_is_not_forgotten_by_an_application_that_returns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    events = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "hello"}]
+
+    async def hearing(_: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPTED)
+        await receive()
+
+    async def receive() -> Event:
+        return events.pop(0)
+
+    sent: list[Event] = []
+
+    async def note(event: Event) -> None:
+        sent.append(event)
+
+    scope = {"type": "websocket", "path": "/ws/lobby", "headers": []}
+    await Gate(hearing, make_config())(scope, receive, note)
+    assert sent == [ACCEPTED, ENDED]
+    assert "returned without a close" in caplog.text
+
+
 async def test_after_a_close_nothing_is_sent(caplog: pytest.LogCaptureFixture) -> None:
     assert await serve(failing_after_the_close) == [
         ACCEPTED,

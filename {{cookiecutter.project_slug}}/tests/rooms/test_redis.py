@@ -103,6 +103,11 @@ async def test_a_redis_that_refuses_is_unavailable_and_says_why(
     assert "WRONGTYPE" in caplog.text
 
 
+async def test_the_client_tries_nothing_twice_by_itself(redis: Redis) -> None:
+    # What could be done twice only the caller knows.
+    assert redis.connection_pool.connection_kwargs["retry"].get_retries() == 0
+
+
 async def test_a_log_that_rings_tells_with_each_message(redis: Redis) -> None:
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe(bell_channel(PREFIX, "attic"))
