@@ -36,3 +36,9 @@ def test_only_known_facts_are_printed() -> None:
 def test_a_line_for_people_has_the_facts_behind_and_no_break_of_theirs() -> None:
     line = logs.Readable("%(levelprefix)s %(message)s").format(record("Closed", room="a\nb"))
     assert line.endswith("Closed room='a\\nb'")
+
+
+def test_a_record_with_named_arguments_passes() -> None:
+    named = record("%(what)s happened", {"what": "it"})
+    assert logs.ClientFaults().filter(named)
+    assert named.getMessage() == "it happened"

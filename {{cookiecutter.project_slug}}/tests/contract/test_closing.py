@@ -9,12 +9,15 @@ import pytest
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.engine import Room
 from {{cookiecutter.__package}}.rooms.events import Removed, RoomDeleted
+from {{cookiecutter.__package}}.rooms.gate import Receive, Scope, Send
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..clock import ManualClock
+from ..configs import make_config
 from .conftest import Start
 from .limits import within
-from .service import Service
+from .server import serve
+from .service import Endpoint, Service
 
 
 async def test_what_waits_arrives_before_the_close(service: Service) -> None:
@@ -185,3 +188,24 @@ async def test_a_reader_that_stalls_ends_and_the_others_notice_nothing(
         seen = [frame["body"][0] for frame in backlog]
         assert seen == list(range(len(seen)))
         assert len(seen) < published
+
+
+async def test_a_stop_leaves_a_handshake_without_an_answer(service: Service) -> None:
+    entered = asyncio.Event()
+
+    async def hesitating(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for phase in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{phase}.complete"})
+        else:
+            await receive()
+            entered.set()
+            await receive()
+
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(serve(hesitating, make_config()))
+        async with Endpoint(address, service.tokens).handshake() as (reader, _):
+            await within("the handshake", entered.wait())
+            await stack.aclose()
+            assert await within("the end", reader.read()) == b""

@@ -1,0 +1,33 @@
+"""One client, without a room."""
+
+import asyncio
+
+from {{cookiecutter.__package}}.rooms.connection import Connection
+from {{cookiecutter.__package}}.rooms.frames import as_frame
+from {{cookiecutter.__package}}.rooms.outbox import Outbox
+from {{cookiecutter.__package}}.rooms.rate import RateLimit
+
+from ..clock import ManualClock
+from ..contract.limits import within
+
+
+async def test_what_must_be_told_waits_until_it_fits() -> None:
+    sent: list[str] = []
+    free = asyncio.Event()
+
+    async def send(text: str) -> None:
+        await free.wait()
+        sent.append(text)
+
+    async def close(_: int, __: str) -> None: ...
+
+    outbox = Outbox(send, close, 4, joins=False)
+    connection = Connection("lobby", outbox, RateLimit(1, ManualClock()), lines=False)
+    await connection.send_when_fits(as_frame("abcd"))
+    second = asyncio.create_task(connection.send_when_fits(as_frame("efgh")))
+    await asyncio.sleep(0)
+    assert not second.done()
+    free.set()
+    await within("room for the second", second)
+    await connection.written()
+    assert sent == ["abcd", "efgh"]
