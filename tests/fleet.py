@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 import json
+import os
 import re
 import subprocess
 import time
@@ -82,6 +83,12 @@ class Process:
     def printed(self) -> str:
         """All that it printed, also before it was started again."""
         return self.log.read_text() if self.log.exists() else ""
+
+    def memory(self) -> int:
+        """Bytes of its own that are in memory."""
+        assert self._process
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def _listens(self, before: int) -> bool:
         assert not self._ended(), f"it ended by itself:\n{self.printed()}"

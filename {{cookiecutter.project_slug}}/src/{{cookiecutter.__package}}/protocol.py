@@ -104,7 +104,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         Returns:
             False if the client does not take more now, or is not open.
         """
-        if self.conn.state is not State.OPEN or not self.writable.is_set():
+        taken = self.writable.is_set() and not self.transport.is_closing()
+        if not taken or self.conn.state is not State.OPEN:
             return False
         self.transport.write(frame)
         return True

@@ -4,7 +4,11 @@ import pytest
 
 from {{cookiecutter.__package}}.rooms import guesses
 from {{cookiecutter.__package}}.rooms.errors import TooManyGuessesError
-from {{cookiecutter.__package}}.rooms.guesses import MOST_GUESSES, WINDOW_SECONDS, GuessLimit
+from {{cookiecutter.__package}}.rooms.guesses import (
+    MOST_GUESSES,
+    WINDOW_SECONDS,
+    GuessLimit,
+)
 
 from ..clock import ManualClock
 

@@ -9,7 +9,11 @@ from redis.asyncio import Redis
 
 from {{cookiecutter.__package}}.rooms.errors import LogLostError, UnavailableError
 from {{cookiecutter.__package}}.rooms.events import Entry, events
-from {{cookiecutter.__package}}.rooms.redis.connect import bell_channel, connect, room_key
+from {{cookiecutter.__package}}.rooms.redis.connect import (
+    bell_channel,
+    connect,
+    room_key,
+)
 from {{cookiecutter.__package}}.rooms.redis.log import RedisLog
 from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
 

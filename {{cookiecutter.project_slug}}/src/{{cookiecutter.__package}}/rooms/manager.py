@@ -149,11 +149,7 @@ class ConnectionManager(RoomRegistry):
         await self._feeds.send(EVERYWHERE, SessionEnded(session=session))
 
     async def connect(
-        self,
-        room: str,
-        send: Send,
-        close_socket: CloseSocket,
-        handshake: Handshake = _ANONYMOUS,
+        self, room: str, send: Send, close_socket: CloseSocket, handshake: Handshake = _ANONYMOUS
     ) -> Connection:
         """Let an accepted client into a room, or end its connection and tell it why.
 
