@@ -83,7 +83,7 @@ class Project:
         self,
         *command: str,
         environment: Mapping[str, str] | None = None,
-        limit: float = 300,
+        limit: float = 700,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the project, as its owner would; `limit` in seconds."""
