@@ -78,9 +78,10 @@ async def test_a_developer_sees_every_close(service: Service, close: Close) -> N
 
 async def test_a_close_that_is_not_in_the_table_is_refused(service: Service) -> None:
     async with service.join("ann") as ann:
-        await ann.send(type="debug-close", close="HANGING_UP")
-        refusal = await ann.expect_error("invalid-message")
-        assert "ROOM_NOT_FOUND" in refusal["detail"]
+        for unknown in ("HANGING_UP", ["REMOVED"], {"REMOVED": 1}):
+            await ann.send(type="debug-close", close=unknown)
+            refusal = await ann.expect_error("invalid-message")
+            assert "ROOM_NOT_FOUND" in refusal["detail"]
 
 
 async def test_nothing_is_there_for_developers_without_debug(

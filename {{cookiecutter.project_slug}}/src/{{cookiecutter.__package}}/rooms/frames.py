@@ -61,8 +61,8 @@ class Ping(Frame):
 
 
 def _close(name: object) -> Close:
-    if name in Close.__members__:
-        return Close[str(name)]
+    if isinstance(name, str) and name in Close.__members__:
+        return Close[name]
     raise ValueError(f"must be one of {', '.join(Close.__members__)}")
 
 
