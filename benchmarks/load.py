@@ -181,7 +181,7 @@ class Crowd:
 async def _small_socket(url: WSParsedURL) -> socket.socket:
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
-    made.setblocking(False)  # noqa: FBT003
+    made.setblocking(False)  # noqa: FBT003 (a socket takes it by position)
     await asyncio.get_running_loop().sock_connect(made, (url.host, url.port))
     return made
 

@@ -1,7 +1,9 @@
 """A rendered service starts with its one command, where nothing else is installed."""
 
 import json
+import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -195,6 +197,23 @@ def test_the_client_of_its_readme_talks_to_it(project: Project, tmp_path: Path) 
             client.stdin.flush()
             read_until(client.stdout, '"body":"hello"')
             client.stdin.close()
+
+
+def test_the_calls_of_its_readme_are_answered(project: Project, tmp_path: Path) -> None:
+    copy = project.copy(tmp_path)
+    readme = (project.path / "README.md").read_text()
+    commands = re.findall(r"^    (curl http://127.0.0.1:8000/rooms.*)$", readme, re.MULTILINE)
+    source = str(copy.path / "src")
+    command = (str(project.python), "-m", project.package.name)
+    with running(copy, *command, PYTHONPATH=source, API_KEY="key") as service:
+        answered = []
+        for one in commands:
+            curl = shlex.split(one.replace("127.0.0.1:8000", service.address))
+            status = ("--silent", "--output", os.devnull, "--write-out", "%{http_code}")
+            done = copy.run(*curl, *status)
+            answered.append(done.stdout)
+    # Nobody is there who could be removed.
+    assert answered == ["201", "201", "202", "404", "204"]
 
 
 def read_until(stream: IO[str], text: str) -> None:

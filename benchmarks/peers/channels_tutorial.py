@@ -24,7 +24,7 @@ _LAYERS: dict[str, dict[str, Any]] = {
 }
 
 settings.configure(
-    SECRET_KEY="a key for benchmarks",  # noqa: S106
+    SECRET_KEY="a key for benchmarks",  # noqa: S106 (it signs nothing)
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF=__name__,
     CHANNEL_LAYERS={"default": _LAYERS[os.environ.get("LAYER", "memory")]},

@@ -36,7 +36,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
     """One for each client."""
 
     channel_layer_alias = "default"
-    groups = ["lobby"]  # noqa: RUF012
+    groups = ["lobby"]  # noqa: RUF012 (as its documentation has it)
 
     @ws_handler(output_type=ChatNotification)
     async def handle_chat(self, message: ChatMessage) -> None:

@@ -64,7 +64,7 @@ async def test_what_waits_for_a_slow_reader_is_told(
         (connection,) = service.manager._roster.everyone()  # noqa: SLF001 (as below)
         with monkeypatch.context() as patched:
             patched.setattr(connection._outbox, "_write", None)  # noqa: SLF001 (a client's place)
-            patched.setattr(connection._outbox, "_send", stall)  # noqa: SLF001
+            patched.setattr(connection._outbox, "_send", stall)  # noqa: SLF001 (as above)
             await service.manager.publish("lobby", "x" * 1_000, "bea")
             # Lines are told at the end of the round.
             await asyncio.sleep(0)

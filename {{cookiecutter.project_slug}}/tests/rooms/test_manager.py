@@ -10,7 +10,7 @@ from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.engine import Room
 from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError
 from {{cookiecutter.__package}}.rooms.events import Event
-from {{cookiecutter.__package}}.rooms.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL, Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 
@@ -259,3 +259,23 @@ async def test_who_is_removed_from_a_room_without_presence_is_not_told_of(
     assert [json.loads(frame)["type"] for frame in witness.frames] == ["welcome", "message"]
     for one in (connection, there):
         await manager.disconnect(one)
+
+
+async def test_who_is_too_slow_for_what_comes_before_a_close_ends_by_that(
+    make_manager: Callable[..., ConnectionManager],
+) -> None:
+    manager = make_manager(outbox_bytes=300)
+    await manager.create_room("attic")
+    socket, free = Socket(), asyncio.Event()
+
+    async def send(_: str) -> None:
+        await free.wait()
+
+    handshake = Handshake(LINES_PROTOCOL)
+    connection = await manager.connect("attic", send, socket.close, handshake)
+    await manager.publish("attic", "x" * 300, "bea")
+    manager.end(connection, Close.REMOVED)
+    assert connection.closed_with is Close.READS_TOO_SLOWLY
+    await connection.written()
+    assert socket.closed == Close.READS_TOO_SLOWLY.row.code
+    await manager.disconnect(connection)

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import ConnectionError  # noqa: A004
+from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's name)
 
 from {{cookiecutter.__package}} import bus as module
 from {{cookiecutter.__package}}.bus import RedisBus

@@ -46,7 +46,7 @@ def client(
 
 def waiting(socket: WebSocketTestSession) -> int:
     """Count what was sent and not read, which a test can ask in no public way."""
-    return socket._send_rx.statistics().current_buffer_used  # noqa: SLF001
+    return socket._send_rx.statistics().current_buffer_used  # noqa: SLF001 (it tells by nothing else)
 
 
 def expect_close(socket: WebSocketTestSession, close: Close) -> None:

@@ -140,7 +140,7 @@ class Feeds:
         failures = 0
         while True:
             pause = min(_CHECK_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
-            seconds = (pause if failures else _CHECK_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311
+            seconds = (pause if failures else _CHECK_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311 (no secret)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self.missed.wait()

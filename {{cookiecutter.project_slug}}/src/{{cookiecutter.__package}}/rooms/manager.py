@@ -207,8 +207,9 @@ class ConnectionManager(RoomRegistry):
 
     def end(self, connection: Connection, close: Close) -> None:
         """Close a connection, after what waits for it; the first call counts."""
+        # It may be too slow for what is told before the close.
+        self._feeds.flush(connection.room)
         if not connection.ending:
-            self._feeds.flush(connection.room)
             connection.finish(close, self._retry_after(connection, close))
             self._depart(connection)
 

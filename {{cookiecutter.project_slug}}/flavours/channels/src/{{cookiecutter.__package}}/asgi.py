@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.settings")
 django.setup()
 
 # Only now, as models are imported with them.
-from .realtime.application import build_application  # noqa: E402
-from .realtime.services import get_manager  # noqa: E402
+from .realtime.application import build_application  # noqa: E402 (Django is set up first)
+from .realtime.services import get_manager  # noqa: E402 (Django is set up first)
 
 application = build_application(get_manager())

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa: A004
+from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa: A004 (redis-py's name)
 
 from .. import metrics
 from ..errors import UnavailableError
