@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from {{cookiecutter.__package}}.rooms import errors, feeds
 from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.engine import Page
 from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.redis.connect import connect
@@ -56,6 +58,41 @@ async def test_a_message_sends_nobody_away_who_is_just_coming_in(
     connection = await coming
     await connection.written()
     assert socket.closed is None
+    await manager.disconnect(connection)
+
+
+async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Long enough that only a repair can be the reason why somebody is let in.
+    monkeypatch.setattr(feeds, "_BELL_SECONDS", 60)
+    await manager.create_room("attic")
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    read = manager.engine.log.read
+
+    async def read_slowly(*args: Any) -> Page:
+        page = await read(*args)
+        entered.set()
+        await go_on.wait()
+        return page
+
+    with monkeypatch.context() as patched:
+        patched.setattr(manager.engine.log, "read", read_slowly)
+        socket = Socket()
+        coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+        await entered.wait()
+    saying = asyncio.create_task(manager.publish("attic", "hello", "bea"))
+    # Until the bell of it was heard.
+    await asyncio.sleep(0.2)
+    go_on.set()
+    connection = await within("the newcomer to be let in", coming)
+    await within("the message to be passed on", saying)
+    await manager.publish("attic", "welcome", "bea")
+    await connection.written()
+    assert [("hello" in frame, '"body":"welcome"' in frame) for frame in socket.frames] == [
+        (False, False),
+        (False, True),
+    ]
     await manager.disconnect(connection)
 
 
