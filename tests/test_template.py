@@ -14,8 +14,8 @@ def run(*command: str) -> None:
 
 
 def test_it_is_formatted_linted_and_typed() -> None:
-    run("uv", "run", "ruff", "format", "--check", "--diff", "hooks", "tests")
-    run("uv", "run", "ruff", "check", "hooks", "tests")
+    run("uv", "run", "ruff", "format", "--check", "--diff", "docs", "hooks", "tests")
+    run("uv", "run", "ruff", "check", "docs", "hooks", "tests")
     run("uv", "run", "mypy")
 
 

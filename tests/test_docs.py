@@ -1,0 +1,147 @@
+"""The documentation: it builds, tells what the code has, and its tutorial can be followed."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from .project import FLAVOURS, TEMPLATE, Project, clean_environment
+from .stage import run
+from .tutorial import Reader, read
+from .visitors import Street, find_chromium
+
+TUTORIAL = TEMPLATE / "docs/tutorial.md"
+PLACE = "gh:OWNER/cookiecutter-websocket"
+ADDRESS = "127.0.0.1:8000"
+
+
+def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """Build the documentation."""
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--config-file", config, "--site-dir", site],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built documentation, made once in all of this run's processes."""
+    shared = tmp_path_factory.getbasetemp().parent
+    site = shared / "documentation"
+    with FileLock(shared / "documentation.lock"):
+        if not (site / "index.html").exists():
+            done = build(TEMPLATE / "mkdocs.yml", site)
+            assert done.returncode == 0, done.stderr
+    return site
+
+
+def names(project: Project) -> dict[str, set[str]]:
+    """Find what each page of reference has to name, in what the project has of it."""
+    source = project.package
+    frames = re.findall(r': Literal\["([\w-]+)"\] = ', (source / "rooms/frames.py").read_text())
+    closes = re.search(r"= (\[.*\]);", (source / "static/closes.js").read_text(), re.DOTALL)
+    assert closes
+    rows: list[dict[str, str]] = json.loads(closes[1])
+    readme, example = ((project.path / name).read_text() for name in ("README.md", ".env.example"))
+    metrics = re.findall(r"^\| `(rooms_\w+)`", readme, re.MULTILINE)
+    settings = re.findall(r"^#(\w+)=", example, re.MULTILINE)
+    return {
+        "settings": set(settings),
+        "messages": {*frames, *(row["lastWords"] for row in rows if row["lastWords"])}
+        - {"debug-close"},
+        "closes": {row["name"] for row in rows},
+        "metrics": set(metrics),
+    }
+
+
+def test_the_reference_names_all_that_the_code_has(built: Path, project: Project) -> None:
+    for page, wanted in names(project).items():
+        shown = (built / f"reference/{page}/index.html").read_text()
+        assert wanted
+        assert {name for name in wanted if f"<code>{name}</code>" not in shown} == set()
+        assert "code:" not in shown
+
+
+def test_what_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    shutil.copytree(TEMPLATE / "docs", docs)
+    (docs / "lost.md").write_text("[a page](nowhere.md), [a place](tutorial.md#nowhere)\n")
+    config = tmp_path / "mkdocs.yml"
+    hook = TEMPLATE / "docs/reference.py"
+    config.write_text(f"INHERIT: {TEMPLATE / 'mkdocs.yml'}\ndocs_dir: docs\nhooks: ['{hook}']\n")
+    done = build(config, tmp_path / "site")
+    assert done.returncode == 1
+    for told in ('not included in the "nav"', "'nowhere.md'", "'tutorial.md#nowhere'"):
+        assert told in done.stderr
+    assert "Aborted with 3 warnings" in done.stderr
+
+
+@contextmanager
+def serving(site: Path) -> Iterator[str]:
+    """Serve the built documentation; where it is."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_shown_without_another_host(built: Path, scheme: str) -> None:
+    find_chromium()
+    paths = [str(path.relative_to(built).parent) for path in built.rglob("index.html")]
+
+    async def play(street: Street) -> None:
+        with serving(built) as address:
+            asked: list[str] = []
+            place = address.removeprefix("http://")
+            async with street.visitor(place, color_scheme=scheme) as reader:
+                page = reader.page
+                page.on("request", lambda request: asked.append(request.url))
+                for path in paths:
+                    await page.goto(f"{address}/{path}/", wait_until="networkidle")
+                    shown = await page.evaluate("document.body.dataset.mdColorScheme")
+                    assert shown == {"light": "default", "dark": "slate"}[scheme]
+                    broken: list[str] = await page.evaluate(
+                        "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
+                    )
+                    assert broken == [], path
+            assert len(asked) > len(paths)
+            assert [url for url in asked if not url.startswith(f"{address}/")] == []
+
+    run(play)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_the_tutorial_is_followed_literally(flavour: str, tmp_path: Path) -> None:
+    find_chromium()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    page = TUTORIAL.read_text()
+    for said, here in {PLACE: str(TEMPLATE), ADDRESS: f"127.0.0.1:{port}"}.items():
+        assert said in page
+        page = page.replace(said, here)
+
+    async def play(street: Street) -> None:
+        await Reader(street, tmp_path, {"PORT": port}).follow(read(page, flavour))
+
+    run(play)
