@@ -151,7 +151,8 @@ def _frames(chosen: Callable[[str], bool], prefix: str) -> Iterator[str]:
 def _field(schema: dict[str, Any], name: str) -> tuple[str, str]:
     of_it = schema["properties"][name]
     if name in schema["required"]:
-        return f"`{name}`", f"{_typed(of_it)} {of_it.get('description', '').lower()}"
+        told = of_it.get("description", "").rstrip(".").lower()
+        return f"`{name}`", f"{_typed(of_it)} {told}"
     # Rather than null it is left out.
     options = [one for one in of_it["anyOf"] if one != {"type": "null"}]
     return f"`{name}`", f"{_typed({'anyOf': options})}; or it is left out"

@@ -40,11 +40,15 @@ def site(project: Project, tmp_path: Path) -> Site:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Project]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all of this run's processes have."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def prepared(shared: Path) -> Callable[[str], Project]:
     """Render a flavour and make its environment, once in all of this run's processes."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
 
     def prepare(flavour: str) -> Project:
         output = shared / f"rendered-{flavour}"
@@ -59,11 +63,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Projec
 
 
 @pytest.fixture(scope="session")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def node_modules(shared: Path) -> Path:
     """Node.js's packages of `tests/node`, installed once in all of this run's processes."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
     folder = shared / "node"
     with FileLock(shared / "node.lock"):
         if not (folder / "ready").exists():

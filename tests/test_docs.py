@@ -39,9 +39,8 @@ def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(shared: Path) -> Path:
     """The built documentation, made once in all of this run's processes."""
-    shared = tmp_path_factory.getbasetemp().parent
     site = shared / "documentation"
     with FileLock(shared / "documentation.lock"):
         if not (site / "index.html").exists():
