@@ -72,7 +72,7 @@ def test_the_reference_names_all_that_the_code_has(built: Path, project: Project
     for page, wanted in names(project).items():
         shown = (built / f"reference/{page}/index.html").read_text()
         assert wanted
-        assert {name for name in wanted if f"<code>{name}</code>" not in shown} == set()
+        assert wanted - set(re.findall(r"<code[^>]*>([^<]+)</code>", shown)) == set()
         assert "code:" not in shown
 
 
@@ -87,7 +87,7 @@ def test_what_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
     assert done.returncode == 1
     for told in ('not included in the "nav"', "'nowhere.md'", "'tutorial.md#nowhere'"):
         assert told in done.stderr
-    assert "Aborted with 3 warnings" in done.stderr
+    assert done.stderr.count("WARNING") == 3
 
 
 @contextmanager
