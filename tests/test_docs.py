@@ -87,7 +87,7 @@ def test_what_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
     assert done.returncode == 1
     for told in ('not included in the "nav"', "'nowhere.md'", "'tutorial.md#nowhere'"):
         assert told in done.stderr
-    assert done.stderr.count("WARNING") == 3
+    assert done.stderr.count("WARNING -") == 3
 
 
 @contextmanager
