@@ -145,16 +145,14 @@ class Terminal:
         )
 
     async def close(self) -> None:
-        """End what runs, and the shell."""
-        self.stop()
-        os.write(self._keyboard, b"exit\n")
+        """Close its window, which ends what runs in it."""
+        asyncio.get_running_loop().remove_reader(self._keyboard)
+        os.close(self._keyboard)
         try:
             await until(lambda: self._shell.poll() is not None, lambda: "the shell to end")
         finally:
             self._shell.kill()
             self._shell.wait()
-            asyncio.get_running_loop().remove_reader(self._keyboard)
-            os.close(self._keyboard)
 
 
 class Reader:
