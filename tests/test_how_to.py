@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from .fleet import LIMIT_SECONDS, Process
 from .pages import DOCS, Page
-from .project import Project, clean_environment
+from .project import FLAVOURS, TEMPLATE, Project, clean_environment
 from .recipes import Edit, Recipe, edits
 from .redis_server import RedisServer, find_program
 
@@ -162,3 +162,23 @@ def test_others_publish(page: Page, redis_url: str) -> None:
                     assert (frame["type"], frame["from"]) == ("message", "kitchen")
 
     asyncio.run(play())
+
+
+def test_what_the_pages_name_is_there(prepared: Callable[[str], Project]) -> None:
+    projects = [prepared(flavour) for flavour in FLAVOURS]
+    files = [f"/{name}" for project in projects for name in project.files()]
+    files += [f"/{path.name}" for path in TEMPLATE.glob("*.md")]
+    told = "".join((project.path / "README.md").read_text() for project in projects)
+    for page in (path for kind in ("how-to", "explanation") for path in (DOCS / kind).glob("*.md")):
+        text = page.read_text()
+        own = "".join(re.findall(r"(?ms)^ *```.*?^ *```", text))
+        names = re.findall(r"`([A-Z][A-Z_]{3,}|rooms_\w+)[`=]", text)
+        missing = [name for name in names if name not in told + own]
+        paths = re.findall(r"`(\w[\w./-]*\.(?:conf|js|json|lua|md|py|yaml|yml))`", text)
+        missing += [one for one in paths if one not in own and not any_ends(files, f"/{one}")]
+        assert not missing, f"{page.name} names {missing}"
+
+
+def any_ends(files: list[str], name: str) -> bool:
+    """Whether a file has this name, or this path at its end."""
+    return any(file.endswith(name) for file in files)
