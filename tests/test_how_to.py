@@ -166,19 +166,23 @@ def test_others_publish(page: Page, redis_url: str) -> None:
 
 def test_what_the_pages_name_is_there(prepared: Callable[[str], Project]) -> None:
     projects = [prepared(flavour) for flavour in FLAVOURS]
-    files = [f"/{name}" for project in projects for name in project.files()]
-    files += [f"/{path.name}" for path in TEMPLATE.glob("*.md")]
-    told = "".join((project.path / "README.md").read_text() for project in projects)
+    files = [name for project in projects for name in project.files()]
+    files += [
+        "CONTRIBUTING.md",
+        *(str(one.relative_to(TEMPLATE)) for one in TEMPLATE.glob("*/*.*")),
+    ]
+    listing = "".join(f"/{name}\n" for name in files)
+    told = "".join(
+        (project.path / name).read_text()
+        for project in projects
+        for name in project.files()
+        if name == "README.md" or re.search(r"^src/.*\.(py|lua)$", name)
+    )
     for page in (path for kind in ("how-to", "explanation") for path in (DOCS / kind).glob("*.md")):
         text = page.read_text()
         own = "".join(re.findall(r"(?ms)^ *```.*?^ *```", text))
-        names = re.findall(r"`([A-Z][A-Z_]{3,}|rooms_\w+)[`=]", text)
-        missing = [name for name in names if name not in told + own]
+        names = re.findall(r"(?:`|row=\")([A-Z][A-Z_]{3,})[`=\"]|\b(rooms_[a-z_]+)", text)
         paths = re.findall(r"`(\w[\w./-]*\.(?:conf|js|json|lua|md|py|yaml|yml))`", text)
-        missing += [one for one in paths if one not in own and not any_ends(files, f"/{one}")]
+        missing = [name for name in map("".join, names) if name not in told + own]
+        missing += [path for path in paths if f"/{path}\n" not in listing and path not in own]
         assert not missing, f"{page.name} names {missing}"
-
-
-def any_ends(files: list[str], name: str) -> bool:
-    """Whether a file has this name, or this path at its end."""
-    return any(file.endswith(name) for file in files)
