@@ -18,6 +18,12 @@ from .recipes import Edit, Recipe, edits
 from .redis_server import RedisServer, find_program
 
 KEY = "a key for tests"
+# A task that is tried again keeps its id.
+AGAIN = """
+from {package}.tasks import say
+for body, task in (("once", "one"), ("once", "one"), ("last", "two")):
+    say.apply_async(("lobby", body, "kitchen"), task_id=task)
+"""
 STEPS = {"how-to/closes.md": "A close reason", "how-to/messages.md": "A message type"}
 
 
@@ -160,6 +166,11 @@ def test_others_publish(page: Page, redis_url: str) -> None:
                     await asyncio.to_thread(project.run, *command, environment=environment)
                     frame = await receive(socket)
                     assert (frame["type"], frame["from"]) == ("message", "kitchen")
+                again = AGAIN.format(package=project.package.name)
+                await asyncio.to_thread(
+                    project.run, "uv", "run", "python", "-c", again, environment=settings
+                )
+                assert [(await receive(socket))["body"] for _ in range(2)] == ["once", "last"]
 
     asyncio.run(play())
 
