@@ -35,7 +35,7 @@ class Recipe:
         sections = (project.path / "docs/changing.md").read_text().split("\n## ")[1:]
         found = [section.partition("```diff\n") for section in sections]
         return [
-            cls(head.partition("\n")[0], _edits(rest.partition("```")[0]))
+            cls(head.partition("\n")[0], edits(rest.partition("```")[0]))
             for head, shown, rest in found
             if shown
         ]
@@ -55,13 +55,14 @@ def make_all(project: Project) -> list[Recipe]:
     return recipes
 
 
-def _edits(diff: str) -> tuple[Edit, ...]:
-    edits = []
+def edits(diff: str) -> tuple[Edit, ...]:
+    """Read the changes that a diff shows."""
+    found = []
     for part in diff.split("--- ")[1:]:
         file, _, rest = part.partition("\n")
         for hunk in rest.split("@@\n"):
             lines = hunk.splitlines(keepends=True)
             old = "".join(line[1:] for line in lines if not line.startswith("+"))
             new = "".join(line[1:] for line in lines if not line.startswith("-"))
-            edits.append(Edit(file, old, new))
-    return tuple(edits)
+            found.append(Edit(file, old, new))
+    return tuple(found)

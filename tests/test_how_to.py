@@ -1,0 +1,199 @@
+"""The how-to pages are followed to the letter, and what they promise comes true."""
+
+import asyncio
+import json
+import re
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from .fleet import LIMIT_SECONDS, Process
+from .pages import DOCS, Page
+from .project import FLAVOURS, TEMPLATE, Project, clean_environment
+from .recipes import Edit, Recipe, edits
+from .redis_server import RedisServer, find_program
+
+KEY = "a key for tests"
+# A task that is tried again keeps its id.
+AGAIN = """
+from {package}.tasks import say
+for body, task in (("once", "one"), ("once", "one"), ("last", "two")):
+    say.apply_async(("lobby", body, "kitchen"), task_id=task)
+"""
+STEPS = {"how-to/closes.md": "A close reason", "how-to/messages.md": "A message type"}
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, project: Project, tmp_path: Path) -> Page:
+    """A page of the documentation and a project that was changed as it says first."""
+    changed = project.copy(tmp_path)
+    for recipe in Recipe.read(changed):
+        if recipe.title == STEPS.get(request.param):
+            for edit in recipe.edits:
+                edit.make(changed)
+    return Page(DOCS / request.param, changed)
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Redis of the test's own."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    server = RedisServer(find_program(), folder)
+    asyncio.run(server.start())
+    yield server.url
+    server.kill()
+
+
+def check(project: Project) -> None:
+    """Make sure that the project is still as its owner would have it."""
+    project.run("uv", "run", "python", "-m", "tests.written")
+    project.run("uv", "run", "ruff", "format", "--check", "--diff", "src", "tests")
+    project.run("uv", "run", "ruff", "check", "src", "tests")
+    project.run("uv", "run", "mypy")
+
+
+@asynccontextmanager
+async def visiting(
+    project: Project, **settings: str
+) -> AsyncIterator[tuple[str, ClientConnection]]:
+    """Start the service, and come into its lobby; where it is, and a socket."""
+    project.run("uv", "sync")
+    command = (str(project.python), "-m", project.package.name)
+    more = {"API_KEY": KEY, "PORT": "0", **settings}
+    process = Process("service", command, project.path, more)
+    try:
+        await process.start()
+        (address,) = process.addresses()
+        async with connect(f"ws://{address}/ws/lobby", proxy=None) as socket:
+            assert (await receive(socket))["type"] == "welcome"
+            yield address, socket
+    finally:
+        await process.stop()
+
+
+@contextmanager
+def working(project: Project, command: str, settings: dict[str, str]) -> Iterator[None]:
+    """Run a worker, as `uv run …` would."""
+    program, *options = command.split()[2:]
+    with (project.path.parent / "worker.log").open("wb") as output:
+        process = subprocess.Popen(
+            [str(project.python.parent / program), *options],
+            cwd=project.path,
+            env={**clean_environment(), **settings},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(LIMIT_SECONDS)
+
+
+async def receive(socket: ClientConnection) -> dict[str, object]:
+    """Read a frame."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        frame: dict[str, object] = json.loads(await socket.recv())
+    return frame
+
+
+@pytest.mark.parametrize("page", ["how-to/identity.md"], indirect=True)
+def test_the_identity_providers_users_come_in(page: Page) -> None:
+    _, test = page.follow()
+    check(page.project)
+    page.project.run(
+        *("uv", "run", "pytest", test, "tests/contract/test_tokens.py", "tests/test_config.py")
+    )
+
+
+@pytest.mark.parametrize("page", ["how-to/closes.md"], indirect=True)
+def test_a_close_is_tested(page: Page) -> None:
+    (test,) = page.follow()
+    (told,) = page.shown("text")
+    done = page.project.run("uv", "run", "pytest", "-x", test, check=False)
+    assert done.returncode == 1
+    assert told.strip() in done.stdout
+    (broken,) = (edits(one) for one in page.shown("diff"))
+    for edit in broken:
+        Edit(edit.file, old=edit.new, new=edit.old).make(page.project)
+    check(page.project)
+    page.project.run("uv", "run", "pytest", test)
+
+
+@pytest.mark.parametrize("page", ["how-to/messages.md"], indirect=True)
+def test_clients_use_a_message_type(page: Page) -> None:
+    files = page.follow()
+    programs = {"mjs": ("node", "--experimental-websocket"), "py": ("uv", "run", "python")}
+
+    async def play() -> None:
+        async with visiting(page.project) as (address, _):
+            environment = {"ROOM_URL": f"ws://{address}/ws/lobby"}
+            for file in files:
+                command = (*programs[file.rpartition(".")[2]], file)
+                done = await asyncio.to_thread(
+                    page.project.run, *command, environment=environment, limit=LIMIT_SECONDS
+                )
+                assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z\n", done.stdout)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("page", ["how-to/publish.md"], indirect=True)
+def test_others_publish(page: Page, redis_url: str) -> None:
+    project = page.project
+    project.run("uv", "add", "celery")
+    project.run("uv", "add", "--dev", "celery-types")
+    shell, node, python, tasks = page.follow()
+    project.run("uv", "run", "ruff", "check", tasks)
+    project.run("uv", "run", "ruff", "format", "--check", "--diff", tasks)
+    project.run("uv", "run", "mypy")
+    (worker,), (delay,) = page.shown("sh"), page.shown("python")
+    commands = [("sh", shell), ("node", node), ("uv", "run", "python", python)]
+    commands.append(("uv", "run", "python", "-c", delay))
+    settings = {"REDIS_URL": redis_url, "DATABASE_URL": f"sqlite:///{project.path}/db.sqlite3"}
+
+    async def play() -> None:
+        async with visiting(project, **settings) as (address, socket):
+            environment = {"ROOMS_URL": f"http://{address}", "API_KEY": KEY, **settings}
+            with working(project, worker, settings):
+                for command in commands:
+                    await asyncio.to_thread(project.run, *command, environment=environment)
+                    frame = await receive(socket)
+                    assert (frame["type"], frame["from"]) == ("message", "kitchen")
+                again = AGAIN.format(package=project.package.name)
+                await asyncio.to_thread(
+                    project.run, "uv", "run", "python", "-c", again, environment=settings
+                )
+                assert [(await receive(socket))["body"] for _ in range(2)] == ["once", "last"]
+
+    asyncio.run(play())
+
+
+def test_what_the_pages_name_is_there(prepared: Callable[[str], Project]) -> None:
+    projects = [prepared(flavour) for flavour in FLAVOURS]
+    files = [name for project in projects for name in project.files()]
+    files += [
+        "CONTRIBUTING.md",
+        *(str(one.relative_to(TEMPLATE)) for one in TEMPLATE.glob("*/*.*")),
+    ]
+    listing = "".join(f"/{name}\n" for name in files)
+    told = "".join(
+        (project.path / name).read_text()
+        for project in projects
+        for name in project.files()
+        if name == "README.md" or re.search(r"^src/.*\.(py|lua)$", name)
+    )
+    for page in (path for kind in ("how-to", "explanation") for path in (DOCS / kind).glob("*.md")):
+        text = page.read_text()
+        own = "".join(re.findall(r"(?ms)^ *```.*?^ *```", text))
+        names = re.findall(r"(?:`|row=\")([A-Z][A-Z_]{3,})[`=\"]|\b(rooms_[a-z_]+)", text)
+        paths = re.findall(r"`(\w[\w./-]*\.(?:conf|js|json|lua|md|py|yaml|yml))`", text)
+        missing = [name for name in map("".join, names) if name not in told + own]
+        missing += [path for path in paths if f"/{path}\n" not in listing and path not in own]
+        assert not missing, f"{page.name} names {missing}"
