@@ -17,8 +17,10 @@ FEWEST_REMEMBERED = 1_000
 class _RoomLog:
     def __init__(self, epoch: int, history: int) -> None:
         self.newest = Position(epoch, 0)
-        self.entries: deque[Entry] = deque(maxlen=history)
-        self.said: OrderedDict[str, Position] = OrderedDict()
+        # The newest last. Plain text and numbers, of which there may be millions: the garbage
+        # collector looks at none of them.
+        self.texts: deque[str] = deque(maxlen=history)
+        self.said: OrderedDict[str, int] = OrderedDict()
 
 
 class MemoryLog:
@@ -39,11 +41,11 @@ class MemoryLog:
         if known and known.epoch != log.newest.epoch:
             raise LogLostError
         if once is not None and once in log.said:
-            return Appended(log.said[once], again=True)
+            return Appended(Position(log.newest.epoch, log.said[once]), again=True)
         position = log.newest = Position(log.newest.epoch, log.newest.offset + 1)
-        log.entries.append(Entry(epoch=position.epoch, offset=position.offset, text=text))
+        log.texts.append(text)
         if once is not None:
-            log.said[once] = position
+            log.said[once] = position.offset
             if len(log.said) > max(self._history, FEWEST_REMEMBERED):
                 log.said.popitem(last=False)
         return Appended(position, again=False)
@@ -53,9 +55,15 @@ class MemoryLog:
         log = self._log(room)
         if after is None or after.epoch != log.newest.epoch:
             return Page(log.newest, [])
-        missed = min(max(log.newest.offset - after.offset, 0), len(log.entries))
-        start = len(log.entries) - missed
-        return Page(log.newest, list(islice(log.entries, start, start + limit)))
+        missed = min(max(log.newest.offset - after.offset, 0), len(log.texts))
+        start = len(log.texts) - missed
+        texts = islice(log.texts, start, start + limit)
+        first = log.newest.offset - missed + 1
+        entries = [
+            Entry(epoch=after.epoch, offset=offset, text=text)
+            for offset, text in enumerate(texts, first)
+        ]
+        return Page(log.newest, entries)
 
     async def begin_anew(self, room: str, known: Position) -> None:
         """Do nothing: as long as the process lives, it loses nothing."""
