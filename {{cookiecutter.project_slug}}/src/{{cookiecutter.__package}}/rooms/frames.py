@@ -13,6 +13,7 @@ from pydantic import (
     JsonValue,
     TypeAdapter,
 )
+from pydantic_core import to_json
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 
@@ -21,6 +22,8 @@ from .events import Entry
 
 
 def _finite(body: JsonValue) -> JsonValue:
+    if isinstance(body, str):
+        return body
     try:
         json.dumps(body, allow_nan=False)
     except ValueError:
@@ -188,8 +191,9 @@ def join(frames: Sequence[Encoded]) -> Encoded:
 
 def spoken(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:
     """Write what of a message does not hang on its position, as the log keeps it."""
-    frame = Said(position="", sender=sender, body=body, at=at, id=message_id)
-    return frame.model_dump_json(by_alias=True, exclude={"type", "position"})
+    # As a `Said` would be written, in half the time.
+    frame = {"from": sender, "body": body, "at": at}
+    return to_json(frame if message_id is None else {**frame, "id": message_id}).decode()
 
 
 _SAID = '{"type":"message","position":"'

@@ -196,7 +196,7 @@ class ConnectionManager(RoomRegistry):
         if size > self.config.max_message_bytes:
             raise MessageTooLargeError(size, self.config.max_message_bytes)
         await self.existing_room(room)
-        return await self._publish(room, body, sender, message_id)
+        return str(await self._publish(room, body, sender, message_id))
 
     async def disconnect(self, connection: Connection, code: int | None = None) -> None:
         """Forget a client that is gone, whoever closed, with this code if by a close frame."""
@@ -328,7 +328,7 @@ class ConnectionManager(RoomRegistry):
 
     async def _publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None
-    ) -> str:
+    ) -> Position:
         begun = note_message()
         at = rfc3339(self.clock.time())
         text = frames.spoken(sender, body, at, message_id)
@@ -337,7 +337,7 @@ class ConnectionManager(RoomRegistry):
         position = await self._feeds.publish(room, text, once)
         # After the tasks that write to the members, which were woken before.
         asyncio.get_running_loop().call_soon(note_delivery, begun)
-        return str(position)
+        return position
 
     def _refresh(self, connection: Connection, token: str) -> None:
         try:
