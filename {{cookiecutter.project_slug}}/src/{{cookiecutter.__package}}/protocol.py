@@ -121,6 +121,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(_BAD_REQUEST)
             self.transport.close()
 
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message on; stop to read once the application is behind, not after each."""
+        if self.read_paused or not self.queue.empty():
+            super().send_receive_event_to_app()
+        else:
+            # It does not pause what it takes for paused.
+            self.read_paused = True
+            super().send_receive_event_to_app()
+            self.read_paused = False
+
     def shutdown(self) -> None:
         """Stop; leave a handshake without an answer, so that a proxy asks another process.
 
