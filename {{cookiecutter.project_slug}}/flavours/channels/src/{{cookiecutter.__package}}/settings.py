@@ -48,7 +48,7 @@ ASGI_APPLICATION = f"{__package__}.asgi.application"
 
 # How processes tell each other of what is in the log: see realtime/bus.py.
 CHANNEL_LAYERS: dict[str, dict[str, object]] = {
-    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    "default": {"BACKEND": f"{__package__}.realtime.bus.MemoryLayer"}
 }
 if SERVICE.redis_url is not None:
     CHANNEL_LAYERS["default"] = {
