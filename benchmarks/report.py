@@ -114,23 +114,26 @@ def plot_comparison(results: Results, works: Iterable[str], file: Path) -> None:
 
 
 def plot_growth(results: Results, file: Path) -> None:
-    """Plot what a message costs the server, by each measure that grows."""
+    """Plot what a message costs the server, or its delivery to one member, by what grows."""
     kinds = dict.fromkeys(work.partition(": ")[0] for _, work in results if ": " in work)
     if not kinds:
         return
     figure, panels = plt.subplots(1, len(kinds), figsize=(3.6 * len(kinds), 3.6), squeeze=False)
     for panel, kind in zip(panels[0], kinds, strict=True):
+        unit, label = ("cpu_us", "delivery") if kind == "members" else ("message_us", "message")
+        values = {int(work.partition(": ")[2]) for _, work in results if work.startswith(kind)}
         for server in dict.fromkeys(server for server, _ in results):
             points = [
                 (int(work.partition(": ")[2]), found[0])
                 for (name, work), rounds in results.items()
                 if name == server and work.startswith(f"{kind}: ")
-                if (found := middle(rounds, "message_us"))
+                if (found := middle(rounds, unit))
             ]
             panel.plot(*zip(*points, strict=True), marker="o", label=server) if points else None
         panel.set_xlabel(kind)
-        panel.set_xscale("symlog" if kind == "history" else "log")
-        panel.set_ylabel("CPU µs a message")
+        panel.set_xscale("symlog", linthresh=10 if kind == "history" else 1)
+        panel.set_xticks(sorted(values), [f"{value:,}" for value in sorted(values)], fontsize=7)
+        panel.set_ylabel(f"CPU µs a {label}")
         panel.set_ylim(bottom=0)
     panels[0][0].legend(fontsize=7)
     figure.tight_layout()

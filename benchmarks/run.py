@@ -67,7 +67,8 @@ def measure_all(
 
 def main() -> None:
     """Prepare, measure, and tell."""
-    options, console = arguments(), Console()
+    options = arguments()
+    console = Console(width=None if sys.stdout.isatty() else 160)
     all_works = growth() if options.growth else comparison()
     works = [work for work in all_works if chosen(work.name, options.work)]
     if options.list:
