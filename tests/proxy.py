@@ -7,12 +7,13 @@ import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from .fleet import until
+from .ports import free_ports
 from .project import Project
 
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -24,15 +25,6 @@ def find_nginx() -> str:
     if program is None:
         pytest.skip("there is no nginx: install it, for example by `apt install nginx-light`")
     return program
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports of loopback at which nobody listens."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [one.getsockname()[1] for one in sockets]
 
 
 def configuration(project: Project, folder: Path, port: int, replicas: Sequence[int]) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +11,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from .ports import free_ports
 
 LIMIT_SECONDS = 10
 _READ_BYTES = 65_536
@@ -31,8 +32,7 @@ class RedisServer:
     def __init__(self, program: str, folder: Path) -> None:
         self._program = program
         self._folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

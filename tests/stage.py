@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from playwright.async_api import Page
 
 from .fleet import Process
+from .ports import free_ports
 from .project import Project
 from .visitors import Street, street
 
@@ -30,8 +30,7 @@ class Site:
     async def serving(self, **settings: str) -> AsyncIterator[tuple[Process, str]]:
         """Start a process; it and where it is."""
         self._made += 1
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        (port,) = free_ports(1)
         folder = self._copy.path
         process = Process(
             f"process-{self._made}",

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from .ports import free_ports
 from .project import FLAVOURS, TEMPLATE, Project, clean_environment
 from .stage import run
 from .tutorial import Reader, read
@@ -133,8 +133,7 @@ def test_every_page_is_shown_without_another_host(built: Path, scheme: str) -> N
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_the_tutorial_is_followed_literally(flavour: str, tmp_path: Path) -> None:
     find_chromium()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(*free_ports(1))
     page = TUTORIAL.read_text()
     for said, here in {PLACE: str(TEMPLATE), ADDRESS: f"127.0.0.1:{port}"}.items():
         assert said in page

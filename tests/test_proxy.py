@@ -14,8 +14,9 @@ from websockets.typing import Origin, Subprotocol
 
 from .chaos import ROOMS, Crowd
 from .fleet import LIMIT_SECONDS, Fleet, sign, until
+from .ports import free_ports
 from .project import Project
-from .proxy import find_nginx, free_ports, proxying
+from .proxy import find_nginx, proxying
 from .redis_server import RedisServer, find_program
 from .test_chaos import SERVICE_RESTART, Stage, settle
 

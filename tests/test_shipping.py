@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from .fleet import LIMIT_SECONDS, Process
+from .ports import free_ports
 from .project import FLAVOURS, Project
-from .proxy import free_ports
 from .test_boot import PRODUCTION
 
 HADOLINT = ("hadolint", "--failure-threshold", "style")

@@ -1,12 +1,14 @@
 """A Redis of the tests' own, on a free port of loopback."""
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,7 @@ class RedisServer:
     def __init__(self, program: str, folder: Path) -> None:
         self._program = program
         self._folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -73,6 +74,14 @@ class RedisServer:
     def _signal(self, number: signal.Signals) -> None:
         assert self._process
         os.kill(self._process.pid, number)
+
+
+def _free_port() -> int:
+    # Below those that systems give to clients: one could take it while the server is down.
+    for port in random.sample(range(20_000, 32_768), 50):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    pytest.fail("there is no free port")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
