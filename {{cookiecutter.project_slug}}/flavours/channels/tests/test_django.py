@@ -1,5 +1,10 @@
 """The Django project by itself: its model, its admin form, its commands."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.db import SessionStore
@@ -17,6 +22,7 @@ from {{cookiecutter.__package}}.rooms.gate import Event
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from .configs import make_config
+from .contract.limits import PROCESS_LIMIT_SECONDS
 
 
 def test_a_database_url_that_is_none_is_told() -> None:
@@ -87,6 +93,19 @@ def test_another_database_than_sqlite_has_to_be_migrated_first(
             tables.prepare_tables()
     finally:
         call_command("migrate", "realtime", verbosity=0)
+
+
+def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> None:
+    package = tables.__name__.partition(".")[0]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'fresh.sqlite3'}",
+        "DJANGO_SETTINGS_MODULE": f"{package}.settings",
+    }
+    program = f"import django; django.setup(); import {tables.__name__} as it; it.prepare_tables()"
+    command = (sys.executable, "-c", program)
+    started = [subprocess.Popen(command, env=environment) for _ in range(3)]  # noqa: S603 (our own)
+    assert [one.wait(PROCESS_LIMIT_SECONDS) for one in started] == [0, 0, 0]
 
 
 @pytest.mark.usefixtures("database")

@@ -4,7 +4,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 
@@ -15,7 +15,9 @@ def prepare_tables() -> None:
     except (DatabaseError, ImproperlyConfigured) as error:
         sys.exit(f"DATABASE_URL: {error}")
     if connection.vendor == "sqlite":
-        call_command("migrate", verbosity=0, interactive=False)
+        # Another process that starts at the same moment waits, and finds them made.
+        with connection.constraint_checks_disabled(), transaction.atomic():
+            call_command("migrate", verbosity=0, interactive=False)
         return
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
