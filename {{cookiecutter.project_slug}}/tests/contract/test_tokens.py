@@ -1,6 +1,7 @@
 """Who may come in, by token, as a guest, and for how long."""
 
 import json
+import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -102,6 +103,24 @@ async def test_a_token_that_is_not_ours_is_invalid(service: Service, token: str)
     header = {"Authorization": f"Bearer {token}"}
     async with service.connect(subprotocols=None, additional_headers=header) as client:
         await client.expect_close(Close.TOKEN_INVALID)
+
+
+@pytest.mark.parametrize(
+    ("claims", "fault"),
+    [
+        ({**GOOD, "aud": "somebody else"}, "InvalidAudienceError"),
+        ({**GOOD, "sub": "a\nb"}, "`sub` is no name of a user"),
+    ],
+)
+async def test_the_log_says_what_is_wrong_with_a_token_and_nothing_of_it(
+    claims: dict[str, Any], fault: str, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    token = signed(claims)
+    async with service.connect(token=token) as client:
+        await client.expect_close(Close.TOKEN_INVALID)
+    assert f"A token is invalid: {fault}" in caplog.text
+    assert token not in caplog.text
 
 
 async def test_a_token_expires_while_connected(service: Service, clock: ManualClock) -> None:

@@ -1,5 +1,6 @@
 """Tokens: who somebody is, in which room, and until when."""
 
+import logging
 import math
 from typing import Any, NamedTuple
 
@@ -8,6 +9,8 @@ import jwt
 from .clock import Clock
 from .closes import Close, ClosedError
 from .names import is_user_name
+
+logger = logging.getLogger(__name__)
 
 _ALGORITHM = "HS256"
 
@@ -43,6 +46,7 @@ class Tokens:
         claims = self._decode(token)
         user, expires = claims["sub"], _seconds(claims["exp"])
         if not is_user_name(user) or expires is None:
+            logger.info("A token is invalid: `sub` is no name of a user, or `exp` no number")
             raise ClosedError(Close.TOKEN_INVALID)
         if claims["room"] != room:
             raise ClosedError(Close.WRONG_ROOM)
@@ -56,6 +60,8 @@ class Tokens:
         try:
             return jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=options)
         except (jwt.PyJWTError, UnicodeError, RecursionError) as error:
+            # The client is not told, and nobody what is in it.
+            logger.info("A token is invalid: %s", type(error).__name__)
             raise ClosedError(Close.TOKEN_INVALID) from error
 
 
