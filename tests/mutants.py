@@ -39,6 +39,12 @@ ACCEPT_IN_CONSUMER = "await self.accept(handshake.subprotocol)\n"
 
 MUTANTS = [
     Mutant(
+        "what is only told is not told",
+        "rooms/feed.py",
+        {"                self._tell_live(frames.as_frame(event.text))\n": ""},
+        "contract/test_processes.py",
+    ),
+    Mutant(
         "close before the accept",
         "sockets.py",
         {

@@ -6,7 +6,13 @@ from pathlib import Path
 from .project import Project
 from .recipes import Recipe, make_all
 
-TITLES = ["A message type", "A close reason", "A setting", "An HTTP call"]
+TITLES = [
+    "A message type",
+    "A message that is not kept",
+    "A close reason",
+    "A setting",
+    "An HTTP call",
+]
 
 
 def test_what_the_page_shows_can_be_done(project: Project, tmp_path: Path) -> None:

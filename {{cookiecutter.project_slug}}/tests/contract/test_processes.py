@@ -4,11 +4,13 @@ import asyncio
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from redis.asyncio import Redis
 
 from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.frames import Frame
 
 from ..redis_server import RedisServer
 from .conftest import Pair
@@ -70,6 +72,25 @@ async def test_a_message_by_http_reaches_all_processes(pair: Pair) -> None:
             "POST", "/rooms/lobby/messages", headers=KEY, json={"body": "hello"}
         )
         await ann.expect("message", body="hello", position=answer.json()["position"])
+
+
+class Types(Frame):
+    type: Literal["types"] = "types"
+    user: str
+
+
+async def test_what_is_only_told_reaches_who_is_here_and_is_not_kept(pair: Pair) -> None:
+    async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
+        await ann.expect("joined", user="bea")
+        position = await pair[0].manager.publish("lobby", "hello", "cat")
+        await pair[1].manager.tell("lobby", Types(user="bea"))
+        for client in (ann, bea):
+            await client.expect("message", position=position)
+            await client.expect("types", user="bea")
+    token = pair[0].token("ann")
+    async with pair[1].connect(path=f"/ws/lobby?after={position}", token=token) as ann:
+        await ann.expect("welcome", position=position, recovered=True)
+        await ann.expect_nothing()
 
 
 async def test_one_comes_back_to_another_process(pair: Pair) -> None:

@@ -41,6 +41,13 @@ class Went(_Event):
     user: str
 
 
+class Passing(_Event):
+    """A frame, as JSON, for the members who are here now; it is not kept."""
+
+    kind: Literal["passing"] = "passing"
+    text: str
+
+
 class Removed(_Event):
     """A user's connections are to be closed."""
 
@@ -61,7 +68,7 @@ class SessionEnded(_Event):
     session: str
 
 
-Event = Entry | Came | Went | Removed | RoomDeleted | SessionEnded
+Event = Entry | Came | Went | Passing | Removed | RoomDeleted | SessionEnded
 events: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 # What concerns every room goes by this name, which no room can have.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from . import frames, metrics
 from .connection import Connection
 from .engine import Attendance, Room
-from .events import Came, Entry, Went
+from .events import Came, Entry, Passing, Went
 from .outbox import LARGEST_JOINED
 from .positions import Position
 
@@ -82,9 +82,16 @@ class Feed:
         self._live_in_lines.discard(connection)
         self._held.pop(connection, None)
 
-    def take(self, event: Entry | Came | Went) -> bool:
+    def take(self, event: Entry | Came | Went | Passing) -> bool:
         """Pass on what happened, unless that was done; False if something before it is missing."""
-        return self._say(event) if isinstance(event, Entry) else self._change(event)
+        match event:
+            case Entry():
+                return self._say(event)
+            case Passing():
+                self._tell_live(frames.as_frame(event.text))
+                return True
+            case _:
+                return self._change(event)
 
     def _say(self, entry: Entry) -> bool:
         position = entry.position

@@ -23,7 +23,7 @@ from .errors import (
     RoomNotFoundError,
     UnavailableError,
 )
-from .events import EVERYWHERE, Came, Removed, RoomDeleted, SessionEnded
+from .events import EVERYWHERE, Came, Passing, Removed, RoomDeleted, SessionEnded
 from .feed import Feed
 from .feeds import Feeds
 from .handshake import Handshake
@@ -198,6 +198,13 @@ class ConnectionManager(RoomRegistry):
         await self.existing_room(room)
         return str(await self._publish(room, body, sender, message_id))
 
+    async def tell(self, room: str, frame: frames.Frame) -> None:
+        """Tell the members who are here now, in whatever process, without a place in the log.
+
+        It is for what is soon of no use, such as who is writing: some may not get it.
+        """
+        await self._feeds.send(room, Passing(text=frames.encode(frame).text))
+
     async def disconnect(self, connection: Connection, code: int | None = None) -> None:
         """Forget a client that is gone, whoever closed, with this code if by a close frame."""
         self._forget(connection, code)
@@ -218,11 +225,9 @@ class ConnectionManager(RoomRegistry):
         self.draining = True
         everyone = self._roster.everyone()
         self._returns = Returns(len(everyone))
-        if not await tell_all(everyone, self._restart, self.config.drain_seconds):
+        restart = partial(self.end, close=Close.SERVICE_RESTART)
+        if not await tell_all(everyone, restart, self.config.drain_seconds):
             logger.warning("Not every client could be told of the stop in time")
-
-    def _restart(self, connection: Connection) -> None:
-        self.end(connection, Close.SERVICE_RESTART)
 
     @contextmanager
     def _guarded(self, connection: Connection) -> Iterator[None]:
