@@ -1,5 +1,7 @@
 """Lay the chosen flavour over the project, and say what comes next."""
 
+import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,7 +36,9 @@ def make_repository() -> None:
 
 def next_steps() -> list[str]:
     """List what is still to do, as commands."""
-    steps = [f"cd {SLUG}"]
+    folder = Path.cwd()
+    here = folder.parent == Path(os.environ.get("PWD", folder.parent))
+    steps = [f"cd {SLUG if here else shlex.quote(str(folder))}"]
     if shutil.which("uv") is None:
         steps.append("pip install uv")
     return [*steps, f"uv run {SLUG}     # then open http://127.0.0.1:8000", "uv run pytest"]

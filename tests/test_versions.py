@@ -16,7 +16,7 @@ def test_it_renders_with_the_oldest_and_the_newest_cookiecutter(
     assert done.returncode == 0, done.stderr
     rendered = Project(tmp_path / "rooms-service", flavour)
     assert rendered.files() == project.files()
-    assert f"uv run {rendered.slug}" in done.stdout
+    assert f"    cd {rendered.path}\n    uv run {rendered.slug} " in done.stdout
 
 
 def test_it_works_with_the_oldest_libraries_that_it_allows(flavour: str, tmp_path: Path) -> None:
