@@ -208,7 +208,7 @@ def test_the_calls_of_its_readme_are_answered(project: Project, tmp_path: Path) 
     with running(copy, *command, PYTHONPATH=source, API_KEY="key") as service:
         answered = []
         for one in commands:
-            curl = shlex.split(one.replace("127.0.0.1:8000", service.address))
+            curl = shlex.split(one.replace("127.0.0.1:8000", service.address), comments=True)
             status = ("--silent", "--output", os.devnull, "--write-out", "%{http_code}")
             done = copy.run(*curl, *status)
             answered.append(done.stdout)

@@ -80,6 +80,18 @@ def test_a_room_with_a_password(site: Site) -> None:
     run(play)
 
 
+def test_without_guests_the_page_says_that_it_lets_nobody_in(site: Site) -> None:
+    async def play(street: Street) -> None:
+        async with (
+            site.serving(GUESTS="false") as (_, address),
+            street.visitor(address, allowed=r"status of 401") as ann,
+        ):
+            await ann.enter("ann")
+            await expect(ann.page.get_by_role("alert")).to_contain_text("Guests are off here")
+
+    run(play)
+
+
 def test_a_reload_takes_up_where_it_was(site: Site) -> None:
     async def play(street: Street) -> None:
         async with (

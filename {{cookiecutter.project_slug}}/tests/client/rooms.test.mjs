@@ -93,6 +93,10 @@ test("what is sent comes back, and to the others", async () => {
   );
 });
 
+test("without a WebSocket to connect by there is no room", () => {
+  assert.throws(() => new Room("ws://127.0.0.1/ws/lobby", { WebSocket: undefined }), /No WebSocket/);
+});
+
 test("what is sent before there is a connection is kept, in order", async () => {
   const name = await createRoom();
   const ann = make(name);

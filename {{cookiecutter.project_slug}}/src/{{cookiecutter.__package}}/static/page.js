@@ -43,6 +43,9 @@ async function getToken(user, name, password) {
   if (response.ok) {
     return answer.token;
   }
+  if (response.status === 401) {
+    throw new Refused("Guests are off here, so this page lets nobody in.");
+  }
   const passing = response.status >= 500 || PASSING.includes(response.status);
   throw passing ? new Error(answer.detail) : new Refused(answer.detail);
 }

@@ -140,6 +140,9 @@ export class Room {
       WebSocket: globalThis.WebSocket,
       ...options,
     };
+    if (!this.#options.WebSocket) {
+      throw new Error("No WebSocket: Node.js before 22 takes the option --experimental-websocket");
+    }
     this.#outbox = new Outbox((text) => this.#transmit(text), this.#options.messagesPerSecond);
   }
 

@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 from .config import Config, Takes, listed
 
 SQLITE = "sqlite:///db.sqlite3"
+_HOST = r"^(\*|\.?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$"
 
 
 class ChannelsConfig(Config):
@@ -18,7 +19,7 @@ class ChannelsConfig(Config):
         Field(SQLITE, description="where Django keeps its tables", repr=False)
     )
     allowed_hosts: Annotated[
-        tuple[str, ...],
+        tuple[Annotated[str, Field(pattern=_HOST)], ...],
         NoDecode,
         BeforeValidator(listed),
         Takes("host names, comma-separated, or *"),
@@ -28,6 +29,7 @@ class ChannelsConfig(Config):
     def _database(self) -> Self:
         try:
             dj_database_url.parse(self.database_url)
-        except ValueError as error:
-            raise ValueError(f"DATABASE_URL: got no URL of a database: {error}") from None
+        except ValueError:
+            takes = "postgres://user:password@host:5432/name or sqlite:///file"
+            raise ValueError(f"DATABASE_URL: got no URL of a database; takes {takes}") from None
         return self
