@@ -19,6 +19,11 @@ from .service import KEY, Endpoint, Service
 from .test_process import Process, serving
 
 
+class Types(Frame):
+    type: Literal["types"] = "types"
+    user: str
+
+
 async def test_members_hear_each_other_whatever_process_they_are_at(pair: Pair) -> None:
     async with pair[0].join("ann") as ann:
         async with pair[1].connect(token=pair[0].token("bea")) as bea:
@@ -72,11 +77,6 @@ async def test_a_message_by_http_reaches_all_processes(pair: Pair) -> None:
             "POST", "/rooms/lobby/messages", headers=KEY, json={"body": "hello"}
         )
         await ann.expect("message", body="hello", position=answer.json()["position"])
-
-
-class Types(Frame):
-    type: Literal["types"] = "types"
-    user: str
 
 
 async def test_what_is_only_told_reaches_who_is_here_and_is_not_kept(pair: Pair) -> None:

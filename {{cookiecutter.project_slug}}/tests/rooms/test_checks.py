@@ -50,9 +50,10 @@ async def test_a_message_sends_nobody_away_who_is_just_coming_in(
     socket = Socket()
     coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
     await entered.wait()
+    given_up, at_once = slow_down(monkeypatch, feeds.Feeds, "_catch_up")
+    at_once.set()
     saying = asyncio.create_task(manager.publish("attic", "hello", "bea"))
-    # Longer than a message's own bell is waited for.
-    await asyncio.sleep(0.7)
+    await within("the message's own bell to be given up", given_up.wait())
     go_on.set()
     await saying
     connection = await coming
@@ -62,12 +63,21 @@ async def test_a_message_sends_nobody_away_who_is_just_coming_in(
 
 
 async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
-    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+    make_manager: Callable[..., ConnectionManager], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    entered, go_on, heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    name = "_take"
+    take = getattr(feeds.Feeds, name)
+
+    def note(*args: object) -> None:
+        take(*args)
+        heard.set()
+
+    monkeypatch.setattr(feeds.Feeds, name, note)
     # Long enough that only a repair can be the reason why somebody is let in.
     monkeypatch.setattr(feeds, "_BELL_SECONDS", 60)
+    manager = make_manager()
     await manager.create_room("attic")
-    entered, go_on = asyncio.Event(), asyncio.Event()
     read = manager.engine.log.read
 
     async def read_slowly(*args: Any) -> Page:
@@ -82,8 +92,7 @@ async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
         coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
         await entered.wait()
     saying = asyncio.create_task(manager.publish("attic", "hello", "bea"))
-    # Until the bell of it was heard.
-    await asyncio.sleep(0.2)
+    await within("its bell to be heard", heard.wait())
     go_on.set()
     connection = await within("the newcomer to be let in", coming)
     await within("the message to be passed on", saying)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from channels.layers import BaseChannelLayer, InMemoryChannelLayer
+from channels.layers import BaseChannelLayer
 from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
@@ -15,6 +15,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.realtime.application import build_application
+from {{cookiecutter.__package}}.realtime.bus import MemoryLayer
 from {{cookiecutter.__package}}.realtime.services import build_manager
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
@@ -81,7 +82,7 @@ async def make_manager(
 def make_layer(config: Config) -> BaseChannelLayer:
     """Build a channel layer of a test's own, as the settings have it."""
     if config.redis_url is None:
-        return InMemoryChannelLayer()
+        return MemoryLayer()
     kind = import_string("channels_redis.pubsub.RedisPubSubChannelLayer")
     layer: BaseChannelLayer = kind(hosts=[config.redis_url])
     return layer

@@ -26,7 +26,7 @@ from .contract.limits import PROCESS_LIMIT_SECONDS
 
 
 def test_a_database_url_that_is_none_is_told() -> None:
-    with pytest.raises(ValueError, match=r"DATABASE_URL: .*; takes postgres://"):
+    with pytest.raises(ValueError, match=r"DATABASE_URL: .* it takes a URL like postgres://"):
         make_config(database_url="no-database://here")
 
 

@@ -5,16 +5,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from channels.layers import InMemoryChannelLayer
 
 from {{cookiecutter.__package}}.realtime import bus as module
-from {{cookiecutter.__package}}.realtime.bus import LayerBus, group_of, say
+from {{cookiecutter.__package}}.realtime.bus import LayerBus, MemoryLayer, group_of, say
 from {{cookiecutter.__package}}.rooms.events import Removed
 
 from .contract.limits import within
 
 
-class FailingLayer(InMemoryChannelLayer):
+class FailingLayer(MemoryLayer):
     """Fails as often as a test wants before it works; notes who joins groups."""
 
     def __init__(self) -> None:
@@ -58,6 +57,37 @@ async def hearing() -> AsyncIterator[Hearing]:
     one = Hearing()
     yield one
     await one.bus.close()
+
+
+async def test_a_member_that_takes_nothing_keeps_nothing_from_the_others() -> None:
+    layer = MemoryLayer(capacity=1)
+    full, other = [await layer.new_channel() for _ in range(2)]
+    for channel in (full, other):
+        await layer.group_add("attic", channel)
+    for number in range(2):
+        await layer.group_send("attic", {"type": "number", "number": number})
+        assert (await within("the message", layer.receive(other)))["number"] == number
+    assert (await within("the first", layer.receive(full)))["number"] == 0
+
+
+async def test_what_nobody_takes_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = MemoryLayer(expiry=-1)
+    channel = await layer.new_channel()
+    await layer.send(channel, {"type": "old"})
+    await layer.group_send("attic", {"type": "new"})
+    assert channel not in layer.channels
+    await layer.send(channel, {"type": "old"})
+    await layer.group_send("attic", {"type": "new"})
+    assert channel in layer.channels, "it looked again at once"
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(layer, "_next_look", 0.0)
+    await layer.group_send("attic", {"type": "new"})
+    assert channel not in layer.channels
+
+
+async def test_a_group_that_can_be_none_is_refused() -> None:
+    with pytest.raises(TypeError, match="Group name"):
+        await MemoryLayer().group_send("no group!", {"type": "lost"})
 
 
 async def test_a_layer_that_failed_is_heard_again(

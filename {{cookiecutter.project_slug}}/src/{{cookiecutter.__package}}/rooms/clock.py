@@ -30,7 +30,7 @@ class Clock(Protocol):
 
 def rfc3339(seconds: float) -> str:
     """Write a time, in seconds since the epoch, to the millisecond."""
-    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
     return f"{_to_the_second(whole)}.{milliseconds:03}Z"
 
 

@@ -9,14 +9,15 @@ from pydantic_settings import NoDecode
 from .config import Config, Takes, listed
 
 SQLITE = "sqlite:///db.sqlite3"
+_DATABASE = "a URL like postgres://user:password@host:5432/name"
 _HOST = r"^(\*|\.?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$"
 
 
 class ChannelsConfig(Config):
     """The service's settings, and Django's."""
 
-    database_url: Annotated[str, Takes("a URL like postgres://user:password@host:5432/name")] = (
-        Field(SQLITE, description="where Django keeps its tables", repr=False)
+    database_url: Annotated[str, Takes(_DATABASE)] = Field(
+        SQLITE, description="where Django keeps its tables", repr=False
     )
     allowed_hosts: Annotated[
         tuple[Annotated[str, Field(pattern=_HOST)], ...],
@@ -30,6 +31,5 @@ class ChannelsConfig(Config):
         try:
             dj_database_url.parse(self.database_url)
         except ValueError:
-            takes = "postgres://user:password@host:5432/name or sqlite:///file"
-            raise ValueError(f"DATABASE_URL: got no URL of a database; takes {takes}") from None
+            raise ValueError(f"DATABASE_URL: got no such thing; it takes {_DATABASE}") from None
         return self

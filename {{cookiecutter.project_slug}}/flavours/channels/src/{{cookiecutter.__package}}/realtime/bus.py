@@ -54,6 +54,7 @@ class MemoryLayer(InMemoryChannelLayer):
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         """Send to all channels of a group, but those that are full."""
+        self.require_valid_group_name(group)
         self._clean_expired()
         for channel in list(self.groups.get(group, ())):
             with suppress(ChannelFull):
