@@ -26,7 +26,7 @@ _QUESTIONS = """\
 import json
 from prometheus_client.parser import text_string_to_metric_families as families
 from rooms_service.rooms import asyncapi, metrics
-from tests.written import README, written
+from scripts.written import README, written
 told = {
     "readme": written()[README],
     "protocol": asyncapi.describe("", "", ""),

@@ -29,7 +29,9 @@ def test_nothing_has_to_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_file_is_read_and_the_environment_counts_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / ".env").write_text("PORT=9000\nROOM_CAPACITY=7\nOTHERS_SETTING=1\n")
+    (tmp_path / ".env").write_text(
+        "PORT=9000\nROOM_CAPACITY=7\nOTHERS_SETTING=1\n", encoding="utf-8"
+    )
     config = load(tmp_path, monkeypatch, PORT="9001", API_KEY="")
     assert (config.port, config.room_capacity, config.api_key) == (9001, 7, None)
 

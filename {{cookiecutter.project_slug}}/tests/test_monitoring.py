@@ -14,8 +14,8 @@ FAMILIES = list(text_string_to_metric_families(metrics.expose().decode()))
 # As queries name them, with `_total` and the like.
 NAMES = {sample.name for family in FAMILIES for sample in family.samples}
 ROWS = {*Close.__members__, metrics.CLIENT_LEFT}
-DASHBOARD = json.loads(Path("monitoring/dashboard.json").read_text())
-ALERTS = Path("monitoring/alerts.yml").read_text()
+DASHBOARD = json.loads(Path("monitoring/dashboard.json").read_text(encoding="utf-8"))
+ALERTS = Path("monitoring/alerts.yml").read_text(encoding="utf-8")
 QUERIES = {
     "dashboard.json": [
         *(each["expr"] for panel in DASHBOARD["panels"] for each in panel["targets"]),
@@ -47,7 +47,7 @@ def test_the_dashboard_shows_every_metric() -> None:
 
 
 def test_every_metric_is_documented_with_its_kind() -> None:
-    readme = Path("README.md").read_text()
+    readme = Path("README.md").read_text(encoding="utf-8")
     table = dict(re.findall(r"^\| `(rooms_\w+)` \| (\w+) ", readme, re.MULTILINE))
     suffixes = {"counter": "_total"}
     assert table == {one.name + suffixes.get(one.type, ""): one.type for one in FAMILIES}

@@ -20,7 +20,7 @@ let rooms = 0;
 
 /** Create a room, as each test has one of its own. */
 export async function createRoom(options = {}) {
-  const name = `room-${++rooms}`;
+  const name = `room-${process.pid}-${++rooms}`;
   await call("POST", "/rooms", { name, ...options });
   return name;
 }

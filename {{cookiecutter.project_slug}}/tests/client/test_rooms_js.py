@@ -11,12 +11,14 @@ import pytest
 from {{cookiecutter.__package}} import page
 
 from ..configs import API_KEY
-from ..contract.limits import within
-from ..contract.test_process import serving
+from ..missing import skip_without
+from ..processes import serving
+from ..waiting import within
 
 # Until then it has no WebSocket.
 OLDEST_NODE = (20, 10)
 LIMIT_SECONDS = 60
+TESTS = sorted(str(path) for path in Path(__file__).parent.glob("*.test.mjs"))
 
 
 @pytest.fixture
@@ -30,8 +32,7 @@ async def node() -> str:
         found = re.match(rb"v(\d+)\.(\d+)", (await asking.communicate())[0])
         version = (int(found[1]), int(found[2])) if found else version
     if program is None or version < OLDEST_NODE:
-        told = "there is no Node.js of 20.10 or newer: install it"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(told)
+        skip_without("Node.js", "install one of 20.10 or newer")
     return program
 
 
@@ -40,7 +41,9 @@ async def test_the_client(node: str, tmp_path: Path) -> None:
     async with serving(tmp_path, HISTORY="10", GUESTS="true") as (_, service):
         process = await asyncio.create_subprocess_exec(
             *(node, "--experimental-websocket", "--no-warnings", "--test"),
-            str(Path(__file__).parent / "rooms.test.mjs"),
+            # They wait for the service and its tokens more than they work.
+            f"--test-concurrency={len(TESTS)}",
+            *TESTS,
             env={
                 **os.environ,
                 "ADDRESS": service.address,

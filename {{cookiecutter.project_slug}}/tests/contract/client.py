@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL
 
-from .limits import within
+from ..waiting import within
 
 Frame = dict[str, Any]
 

@@ -23,9 +23,9 @@ Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
 Pair = tuple[Service, Service]
 
 
-@pytest.fixture(autouse=True, params=[PROTOCOL, LINES_PROTOCOL])
+@pytest.fixture(params=[PROTOCOL, LINES_PROTOCOL])
 def subprotocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run each test in both ways to divide messages into frames."""
+    """Run a test in both ways to divide messages into frames."""
     subprotocol: str = request.param
     monkeypatch.setattr(Endpoint, "subprotocol", subprotocol)
     return subprotocol
@@ -78,7 +78,6 @@ def start(build_app: Callable[[ConnectionManager], App]) -> Start:
     @asynccontextmanager
     async def starting(manager: ConnectionManager) -> AsyncIterator[Service]:
         async with serve(build_app(manager), manager.config) as address:
-            await manager.start()
             service = Service(address, manager)
             yield service
         assert manager.connection_count == 0, "connections were not forgotten"
@@ -88,7 +87,6 @@ def start(build_app: Callable[[ConnectionManager], App]) -> Start:
         for room in service.rooms:
             left = (await manager.engine.presence.members(room)).members
             assert left == [], f"members were left behind in {room}"
-        await manager.stop()
 
     return starting
 

@@ -8,7 +8,7 @@ from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.server import Server, uvicorn_config
 
-from .limits import within
+from ..waiting import within
 
 
 @asynccontextmanager

@@ -17,8 +17,8 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.tokens import Tokens
 
 from ..configs import API_KEY
+from ..waiting import LIMIT_SECONDS, within
 from .client import Client
-from .limits import LIMIT_SECONDS, within
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
 

@@ -14,10 +14,12 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..clock import ManualClock
 from ..configs import make_config
+from ..waiting import within
 from .conftest import Start
-from .limits import within
 from .server import serve
 from .service import Endpoint, Service
+
+pytestmark = pytest.mark.usefixtures("subprotocol")
 
 
 async def test_what_waits_arrives_before_the_close(service: Service) -> None:
@@ -100,23 +102,6 @@ async def test_after_the_close_frame_nothing_is_sent(service: Service) -> None:
         writer.write(b"\x88\x80\x00\x00\x00\x00")
         assert await within("the end", reader.read()) == b""
         assert opcodes == [1, 8], "a welcome and a close"
-
-
-async def test_pings_of_a_client_that_does_not_read_fill_no_memory(service: Service) -> None:
-    # Masked frames with a key of zeros: pings of the largest size, and a message to know the end.
-    pings = b"\x89\xfd\x00\x00\x00\x00" + bytes(125)
-    text = b'{"type":"message","body":"done"}'
-    message = b"\x81" + bytes([0x80 | len(text)]) + bytes(4) + text
-    async with service.join("ann") as ann, service.handshake() as (reader, writer):
-        await within("the handshake", reader.readuntil(b"\r\n\r\n"))
-        await ann.expect("joined")
-        for _ in range(150):
-            writer.write(pings * 1_000)
-            await within("pings to be sent", writer.drain())
-        writer.write(message + b"\x88\x80\x00\x00\x00\x00")
-        await ann.expect_message("done")
-        answered = await within("the answers", reader.read())
-        assert len(answered) < 150_000 * 127, "each ping was answered, though nobody read"
 
 
 async def test_a_client_that_vanishes_without_a_close_frame_leaves(service: Service) -> None:

@@ -12,6 +12,8 @@ from .client import Client
 from .conftest import Start
 from .service import KEY, Service
 
+pytestmark = pytest.mark.usefixtures("subprotocol")
+
 NONSENSE = ["", "0", "nonsense", "0-0", "-", "0000000000000-00000000000x", "9" * 5_000, "%00", "é"]
 
 
@@ -112,18 +114,18 @@ async def test_recovery_is_never_in_part(
 async def test_more_than_may_wait_at_once_is_recovered_too(
     start: Start, make_manager: Callable[..., ConnectionManager]
 ) -> None:
-    """A thousand messages of which an outbox takes ten, while more are said."""
+    """Three pages of a log, of which an outbox takes ten messages, while more are said."""
     manager = make_manager(outbox_bytes=10_000)
     async with start(manager) as service:
         first = await manager.publish("lobby", "first", "ann")
-        for number in range(900):
+        for number in range(270):
             await manager.publish("lobby", [number, "x" * 900], "ann")
         token = service.token("bea")
         async with service.connect(path=path(first), token=token, max_queue=1) as bea:
             await bea.expect("welcome", recovered=True)
-            for number in range(1_000):
-                if number < 100:
-                    await manager.publish("lobby", [900 + number, "x" * 900], "ann")
+            for number in range(300):
+                if number < 30:
+                    await manager.publish("lobby", [270 + number, "x" * 900], "ann")
                 frame = await bea.expect("message")
                 assert frame["body"][0] == number
             await bea.expect_nothing()

@@ -8,8 +8,8 @@ import pytest
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
+from ..waiting import within
 from .conftest import Start
-from .limits import within
 from .service import Denied, Service
 
 

@@ -10,10 +10,12 @@ from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..clock import ManualClock
+from ..waiting import within
 from .conftest import Start
 from .counts import since, told
-from .limits import within
 from .service import Service
+
+pytestmark = pytest.mark.usefixtures("subprotocol")
 
 Scenario = Callable[["Scene"], Awaitable[None]]
 SCENARIOS: dict[Close, Scenario] = {}
@@ -46,7 +48,7 @@ async def scene(
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Scene]:
-    manager = make_manager(messages_per_second=5, outbox_bytes=10_000, max_message_bytes=8_000)
+    manager = make_manager(messages_per_second=5, outbox_bytes=100_000)
     async with start(manager) as service:
         yield Scene(service, manager, clock, monkeypatch)
 
@@ -133,7 +135,7 @@ async def invalid_utf8(scene: Scene) -> None:
 @ends_with(Close.TOO_BIG)
 async def too_big(scene: Scene) -> None:
     async with scene.service.join("ann") as client:
-        await client.send_raw("x" * 8_001)
+        await client.send_raw("x" * (scene.manager.config.max_message_bytes + 1))
         await client.expect_close(Close.TOO_BIG)
 
 
@@ -152,7 +154,7 @@ async def reads_too_slowly(scene: Scene) -> None:
     # Its library holds no more than one message; publishing does not wait for it.
     async with scene.service.join("ann", max_queue=1) as client:
         while (await scene.manager.engine.presence.members("lobby")).members:
-            await scene.manager.publish("lobby", "x" * 4_000, "bea")
+            await scene.manager.publish("lobby", "x" * 60_000, "bea")
             await asyncio.sleep(0)
         await client.expect_backlog(Close.READS_TOO_SLOWLY)
 

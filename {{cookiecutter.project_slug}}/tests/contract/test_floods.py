@@ -13,19 +13,14 @@ from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server import uvicorn_config
 
+from ..waiting import within
 from . import server
 from .conftest import Start
-from .limits import within
 from .service import Service
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 # Masked with a key of zeros, and without content.
 PING, TEXT, FIRST, FURTHER = (bytes([head, 0x80, 0, 0, 0, 0]) for head in (0x89, 0x81, 0x01, 0x00))
-
-
-@pytest.fixture
-def subprotocol() -> None:
-    """Once is enough: how messages are divided into frames changes nothing here."""
 
 
 @asynccontextmanager
@@ -196,6 +191,23 @@ async def test_a_flood_of_pings_holds_up_nobody(service: Service) -> None:
             await ann.say(number)
             await ann.expect_message(number)
             await sly.expect_message(number)
+
+
+async def test_pings_of_a_client_that_does_not_read_fill_no_memory(service: Service) -> None:
+    # Masked frames with a key of zeros: pings of the largest size, and a message to know the end.
+    pings = b"\x89\xfd\x00\x00\x00\x00" + bytes(125)
+    text = b'{"type":"message","body":"done"}'
+    message = b"\x81" + bytes([0x80 | len(text)]) + bytes(4) + text
+    async with service.join("ann") as ann, service.handshake() as (reader, writer):
+        await within("the handshake", reader.readuntil(b"\r\n\r\n"))
+        await ann.expect("joined")
+        for _ in range(150):
+            writer.write(pings * 1_000)
+            await within("pings to be sent", writer.drain())
+        writer.write(message + b"\x88\x80\x00\x00\x00\x00")
+        await ann.expect_message("done")
+        answered = await within("the answers", reader.read())
+        assert len(answered) < 150_000 * 127, "each ping was answered, though nobody read"
 
 
 async def test_deflate_is_not_negotiated(service: Service) -> None:

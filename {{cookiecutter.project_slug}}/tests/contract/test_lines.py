@@ -16,7 +16,7 @@ from .service import Endpoint, Service
 MESSAGES = 40
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def subprotocol(monkeypatch: pytest.MonkeyPatch) -> None:
     """Offer lines, and nothing else."""
     monkeypatch.setattr(Endpoint, "subprotocol", LINES_PROTOCOL)

@@ -7,8 +7,10 @@ import pytest
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.events import Entry, Event
 
+from ..waiting import within
 from .conftest import Pair
-from .limits import within
+
+pytestmark = pytest.mark.usefixtures("subprotocol")
 
 
 async def test_what_no_bell_told_of_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

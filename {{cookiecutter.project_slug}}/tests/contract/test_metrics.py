@@ -1,8 +1,6 @@
 """What the service tells of itself at `/metrics`."""
 
 import asyncio
-import os
-import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -19,13 +17,13 @@ from {{cookiecutter.__package}}.rooms.events import Entry
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.redis.connect import connect, reach
 
+from ..processes import kill_worker, serving
 from ..redis_server import RedisServer
+from ..waiting import PROCESS_LIMIT_SECONDS, within
 from .client import Client
 from .conftest import Pair, Start
 from .counts import read, since, told
-from .limits import PROCESS_LIMIT_SECONDS, within
 from .service import KEY, Endpoint, Service
-from .test_process import serving
 
 
 async def test_a_conversation_is_counted(start: Start, manager: ConnectionManager) -> None:
@@ -200,7 +198,7 @@ async def test_any_worker_tells_of_all(tmp_path: Path, redis_server: RedisServer
             assert counted["rooms_deliveries_total"] == 8
         assert folders(tmp_path), "the workers share no folder"
         started = await process.read_until(r"Started server process \[(\d+)")
-        os.kill(int(started[1]), signal.SIGKILL)
+        kill_worker(int(started[1]))
         for client in clients:
             client.vanished = True
         # Another takes its place. It may have had none of the clients.
@@ -208,6 +206,6 @@ async def test_any_worker_tells_of_all(tmp_path: Path, redis_server: RedisServer
         remaining = scrape_until_right(service, clients)
         counted = await within("the dead worker's to be gone", remaining, PROCESS_LIMIT_SECONDS)
         assert counted["rooms_joins_total"] == 8, "what it counted stays"
-        process.process.send_signal(signal.SIGTERM)
+        process.stop()
         await within("the processes to end", process.ended(), PROCESS_LIMIT_SECONDS)
     assert not folders(tmp_path), "the workers' folder is left behind"

@@ -1,100 +1,33 @@
 """The real process: how it starts, and how a signal ends it."""
 
-import asyncio
 import json
-import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import httpx2
 
-from {{cookiecutter.__package}} import about
-from {{cookiecutter.__package}}.rooms.clock import SystemClock
 from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.tokens import Tokens
 
-from ..configs import API_KEY, SECRET_KEY, clean_environment
-from .limits import PROCESS_LIMIT_SECONDS, within
-from .secrets import PASSWORD, expect_no_secret
+from ..processes import COMMAND, serving, started
+from ..waiting import PROCESS_LIMIT_SECONDS, until
+from .secrets import PASSWORD
 from .service import KEY, Endpoint
-
-KEYS = {"API_KEY": API_KEY, "SECRET_KEY": SECRET_KEY, "PORT": "0"}
-
-
-class Process:
-    """The service as `uv run` starts it, with what it printed."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.printed = ""
-
-    async def read_until(self, pattern: str) -> re.Match[str]:
-        """Wait until it prints something."""
-        assert self.process.stdout
-        while not (found := re.search(pattern, self.printed)):
-            reading = self.process.stdout.readline()
-            line = await within(f"the process to print {pattern}", reading, PROCESS_LIMIT_SECONDS)
-            assert line, f"it ended without {pattern}:\n{self.printed}"
-            self.printed += line.decode()
-        return found
-
-    async def ended(self) -> int:
-        """Wait for its end; its exit code, negative for a signal."""
-        assert self.process.stdout
-        reading = self.process.stdout.read()
-        rest = await within("the process to end", reading, PROCESS_LIMIT_SECONDS)
-        self.printed += rest.decode()
-        return await self.process.wait()
-
-
-COMMAND = (sys.executable, "-m", about.PACKAGE)
-
-
-@asynccontextmanager
-async def started(
-    folder: Path, command: Sequence[str] = COMMAND, **settings: str
-) -> AsyncIterator[Process]:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=folder,
-        env={**clean_environment(), **KEYS, **settings},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
-    started = Process(process)
-    try:
-        yield started
-        expect_no_secret(started.printed)
-    finally:
-        # With the workers that it started.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.communicate()
-
-
-@asynccontextmanager
-async def serving(
-    folder: Path, command: Sequence[str] = COMMAND, **settings: str
-) -> AsyncIterator[tuple[Process, Endpoint]]:
-    async with started(folder, command, **settings) as process:
-        address = await process.read_until(r"running on http://(\S+)")
-        yield process, Endpoint(address[1], Tokens(SECRET_KEY, SystemClock()))
 
 
 async def test_a_stop_is_told_to_the_clients_before_the_end(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         process, service = await stack.enter_async_context(serving(tmp_path, ROOMS="a,b,c,d,e"))
         clients = [await stack.enter_async_context(service.join("ann", room)) for room in "abcde"]
-        process.process.send_signal(signal.SIGTERM)
+        process.stop()
         last_words = [await client.expect_close(Close.SERVICE_RESTART) for client in clients]
         delays = {words["retry_after"] for words in last_words}
         assert len(delays) > 1, "all clients are asked to come back at the same moment"
-        assert await process.ended() == -signal.SIGTERM
+        code = await process.ended()
+        # Windows has no signals that a process could end with.
+        assert sys.platform == "win32" or code == -signal.SIGTERM
         assert "Traceback" not in process.printed
 
 
@@ -108,7 +41,7 @@ async def test_a_client_that_does_not_answer_cannot_hold_up_a_ctrl_c(tmp_path: P
         for _ in range(10):
             await ann.say("x" * 60_000)
             await ann.expect("message")
-        process.process.send_signal(signal.SIGINT)
+        process.interrupt()
         await ann.expect_close(Close.SERVICE_RESTART)
         await process.ended()
         assert "Traceback" not in process.printed
@@ -125,7 +58,7 @@ async def test_a_line_for_machines_is_one_object_and_tells_no_secret(tmp_path: P
         await service.call("GET", f"/healthz?token={token}")
         await service.call("POST", "/rooms", headers=KEY, json={"name": "x", "password": PASSWORD})
         await process.read_until('"CLIENT_LEFT"')
-        process.process.send_signal(signal.SIGTERM)
+        process.stop()
         await process.ended()
     lines = [json.loads(line) for line in process.printed.splitlines()]
     (joined,) = (line for line in lines if line["message"] == "Joined")
@@ -163,28 +96,27 @@ async def test_in_production_nobody_comes_in_without_a_token(tmp_path: Path) -> 
         async with service.connect() as guest:
             await guest.expect_close(Close.TOKEN_REQUIRED)
         async with service.join("ann") as ann:
-            process.process.terminate()
+            process.stop()
             await ann.expect_close(Close.SERVICE_RESTART)
         await process.ended()
 
 
 async def test_a_change_to_a_source_file_restarts_it(tmp_path: Path) -> None:
     async with serving(tmp_path, [*COMMAND, "--reload"]) as (process, service):
-        await within("an answer", answered(service), PROCESS_LIMIT_SECONDS)
+        await until("an answer", lambda: answers(service), PROCESS_LIMIT_SECONDS)
         async with service.join("ann") as ann:
             (tmp_path / "changed.py").touch()
             await ann.expect_close(Close.SERVICE_RESTART)
         await process.read_until("(?s)(startup complete.*){2}")
-        await within("an answer", answered(service), PROCESS_LIMIT_SECONDS)
-        process.process.terminate()
+        await until("an answer", lambda: answers(service), PROCESS_LIMIT_SECONDS)
+        process.stop()
         await process.ended()
     assert "Traceback" not in process.printed
 
 
-async def answered(service: Endpoint) -> None:
-    """Call until it answers: it listens a moment after what it prints of its start."""
-    while True:
-        with suppress(httpx2.ConnectError):
-            await service.call("GET", "/healthz")
-            return
-        await asyncio.sleep(0.05)
+async def answers(service: Endpoint) -> bool:
+    """Whether it can be reached yet: it listens a moment after what it prints of its start."""
+    with suppress(httpx2.ConnectError):
+        await service.call("GET", "/healthz")
+        return True
+    return False

@@ -8,38 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms import guesses
 from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.guesses import WINDOW_SECONDS
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from ..clock import ManualClock
+from ..processes import serving
+from ..waiting import within
 from .conftest import Start
-from .limits import within
 from .service import KEY, Endpoint, Service
-from .test_process import serving
 
 CELLAR = "/rooms/cellar/tokens"
 SCRIPT = "<img src=x onerror=alert(1)>"
 
 
-@pytest.fixture
-def subprotocol() -> None:
-    """Once is enough: how messages are divided into frames changes nothing here."""
-
-
 def test_each_test_that_the_threat_model_names_is_there() -> None:
-    named = set(re.findall(r"`(test_\w+)`", Path("docs/threats.md").read_text()))
-    written = "".join(path.read_text() for path in Path("tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", Path("docs/threats.md").read_text(encoding="utf-8")))
+    written = "".join(path.read_text(encoding="utf-8") for path in Path("tests").rglob("test_*.py"))
     there = set(re.findall(r"def (test_\w+)\(", written))
     assert named
     assert named <= there, f"not there: {named - there}"
 
 
+FEW_GUESSES = 2
+
+
 @pytest.fixture
-def few_guesses(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Each takes as long as a good hash does."""
-    monkeypatch.setattr(guesses, "MOST_GUESSES", 2)
-    return 2
+def manager(make_manager: Callable[..., ConnectionManager]) -> ConnectionManager:
+    return make_manager(tuning=Tuning(guesses=FEW_GUESSES))
 
 
 async def guess(service: Endpoint, password: str, path: str = CELLAR, **headers: str) -> int:
@@ -48,32 +45,28 @@ async def guess(service: Endpoint, password: str, path: str = CELLAR, **headers:
     return (await service.call("POST", path, headers=headers, json=body)).status_code
 
 
-async def test_passwords_cannot_be_guessed(
-    service: Service, clock: ManualClock, few_guesses: int
-) -> None:
+async def test_passwords_cannot_be_guessed(service: Service, clock: ManualClock) -> None:
     for room in ("cellar", "attic"):
         await service.manager.create_room(room, password="sesame")
     # All at once: none slips through while another is still checked.
-    at_once = [guess(service, f"wrong {number}") for number in range(2 * few_guesses)]
-    assert sorted(await asyncio.gather(*at_once)) == [403] * few_guesses + [429] * few_guesses
+    at_once = [guess(service, f"wrong {number}") for number in range(2 * FEW_GUESSES)]
+    assert sorted(await asyncio.gather(*at_once)) == [403] * FEW_GUESSES + [429] * FEW_GUESSES
     body = {"user": "ann", "password": "sesame"}
     refused = await service.call("POST", CELLAR, json=body)
     assert refused.status_code == 429
     assert refused.json()["detail"]
-    assert int(refused.headers["Retry-After"]) == guesses.WINDOW_SECONDS
+    assert int(refused.headers["Retry-After"]) == WINDOW_SECONDS
     assert await guess(service, "", Authorization=KEY["Authorization"]) == 201
     assert await guess(service, "sesame", "/rooms/attic/tokens") == 201
     # As a proxy tells it, on this machine as by default.
     assert await guess(service, "sesame", **{"X-Forwarded-For": "203.0.113.7"}) == 201
-    clock.advance(guesses.WINDOW_SECONDS)
+    clock.advance(WINDOW_SECONDS)
     assert await guess(service, "sesame") == 201
 
 
-async def test_who_knows_the_password_may_ask_again_and_again(
-    service: Service, few_guesses: int
-) -> None:
+async def test_who_knows_the_password_may_ask_again_and_again(service: Service) -> None:
     await service.manager.create_room("cellar", password="sesame")
-    for _ in range(few_guesses + 1):
+    for _ in range(FEW_GUESSES + 1):
         assert await guess(service, "sesame") == 201
 
 
@@ -181,7 +174,7 @@ async def test_nobody_writes_a_line_of_the_log_or_reads_a_secret_there(
         await service.call("POST", "/admin/%0DERROR:%20forged%1B%5B31mforged")
         await service.call("POST", "/rooms", headers=KEY, json={"name": "c", "password": "sesame"})
         await guess(service, "sesame!", "/rooms/c/tokens")
-        process.process.terminate()
+        process.stop()
         await process.ended()
     # Of the access log, which goes elsewhere than the errors, too.
     printed = process.printed + capfd.readouterr().out

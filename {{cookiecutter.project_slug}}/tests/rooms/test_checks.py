@@ -15,10 +15,11 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.redis.connect import connect
 from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
 from {{cookiecutter.__package}}.rooms.tasks import end_tasks
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
-from ..contract.limits import within
+from ..fakes import Socket, members, slow_down
 from ..redis_server import RedisServer
-from .test_manager import Socket, members, slow_down
+from ..waiting import within
 
 ROOMS = [f"room-{number}" for number in range(40)]
 
@@ -43,8 +44,9 @@ async def test_a_check_sends_nobody_away_who_is_just_coming_in(
 
 
 async def test_a_message_sends_nobody_away_who_is_just_coming_in(
-    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+    make_manager: Callable[..., ConnectionManager], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    manager = make_manager(tuning=Tuning(bell_seconds=0.01))
     await manager.create_room("attic")
     entered, go_on = slow_down(monkeypatch, manager.engine.bus, "subscribe")
     socket = Socket()
@@ -75,8 +77,7 @@ async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
 
     monkeypatch.setattr(feeds.Feeds, name, note)
     # Long enough that only a repair can be the reason why somebody is let in.
-    monkeypatch.setattr(feeds, "_BELL_SECONDS", 60)
-    manager = make_manager()
+    manager = make_manager(tuning=Tuning(bell_seconds=60))
     await manager.create_room("attic")
     read = manager.engine.log.read
 
@@ -206,10 +207,10 @@ async def test_the_dead_keep_nobody_out(
     await manager.create_room("attic", capacity=1)
     assert isinstance(manager.engine.presence, RedisPresence)
     redis = connect(redis_server.url)
-    dying = RedisPresence(redis, manager.engine.presence.prefix, 0.1)
+    dying = RedisPresence(redis, manager.engine.presence.prefix, 0.05)
     await dying.join("attic", "ann", "1")
     await redis.aclose()
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.1)
     socket = Socket()
     connection = await manager.connect("attic", socket.send, socket.close)
     assert await members(manager) == [connection.user]
@@ -234,7 +235,9 @@ async def test_a_task_that_swallows_its_cancellation_is_ended() -> None:
 
 
 async def test_the_keeper_outlives_a_long_outage(
-    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    make_manager: Callable[..., ConnectionManager],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     failures = iter(range(2_000))
@@ -249,7 +252,7 @@ async def test_the_keeper_outlives_a_long_outage(
         return names
 
     # Nobody waits between two tries.
-    monkeypatch.setattr(feeds, "_FIRST_RETRY_SECONDS", 0.0)
+    manager = make_manager(tuning=Tuning(first_retry_seconds=0))
     monkeypatch.setattr(manager, "ensure_rooms", away)
     monkeypatch.setattr(manager.store, "existing", there)
     await manager.start()

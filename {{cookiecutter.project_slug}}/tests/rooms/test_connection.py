@@ -8,7 +8,7 @@ from {{cookiecutter.__package}}.rooms.outbox import Outbox
 from {{cookiecutter.__package}}.rooms.rate import RateLimit
 
 from ..clock import ManualClock
-from ..contract.limits import within
+from ..waiting import within
 
 
 async def test_what_must_be_told_waits_until_it_fits() -> None:

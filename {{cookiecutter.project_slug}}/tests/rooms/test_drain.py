@@ -10,6 +10,7 @@ from {{cookiecutter.__package}}.rooms.drain import Returns
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 MakeManager = Callable[..., ConnectionManager]
+CROWD = 400
 
 
 async def crowd(manager: ConnectionManager, size: int) -> list[str]:
@@ -29,17 +30,17 @@ async def crowd(manager: ConnectionManager, size: int) -> list[str]:
 
 async def test_everyone_is_told_spread_over_time(make_manager: MakeManager) -> None:
     manager = make_manager(drain_seconds=5)
-    closed = await crowd(manager, 1_000)
+    closed = await crowd(manager, CROWD)
     moments: list[int] = []
 
     async def look_on() -> None:
-        while len(closed) < 1_000:
+        while len(closed) < CROWD:
             moments.append(len(closed))
             await asyncio.sleep(0.01)
 
     await asyncio.gather(manager.drain(), look_on())
     assert len(set(moments)) > 2, "all were told at the same moment"
-    assert len({line.split()[0] for line in closed}) == len(closed) == 1_000
+    assert len({line.split()[0] for line in closed}) == len(closed) == CROWD
     assert all(line.endswith("1012 Service restart") for line in closed)
 
 

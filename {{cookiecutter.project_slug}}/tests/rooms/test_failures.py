@@ -1,15 +1,13 @@
 """What a process does when its engine fails it: nothing is lost, and nobody waits for ever."""
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms import feeds, frames
+from {{cookiecutter.__package}}.rooms import frames
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.events import Entry
@@ -17,60 +15,26 @@ from {{cookiecutter.__package}}.rooms.feed import Feed
 from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.outbox import Send
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
-from ..contract.limits import within
-from .test_manager import Socket, members, slow_down
-
-
-class Listener(Socket):
-    """A socket whose messages a test waits for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bodies: asyncio.Queue[object] = asyncio.Queue()
-
-    async def send(self, text: str) -> None:
-        await super().send(text)
-        frame = json.loads(text)
-        if frame["type"] == "message":
-            self.bodies.put_nowait(frame["body"])
-
-    async def expect(self, body: object) -> None:
-        assert await within(f"the message {body}", self.bodies.get()) == body
-
-    async def expect_close(self, close: Close) -> None:
-        await within(f"the close {close.name}", self.ended.wait())
-        assert self.closed == close.row.code
+from ..fakes import Listener, fail, inside, members, slow_down
+from ..waiting import within
 
 
 @pytest.fixture
-async def attic(manager: ConnectionManager) -> ConnectionManager:
-    """The manager, with the room of these tests."""
+def tuning() -> Tuning:
+    """How the manager of these tests is tuned; a test may ask for something else."""
+    return Tuning()
+
+
+@pytest.fixture
+async def attic(
+    make_manager: Callable[..., ConnectionManager], tuning: Tuning
+) -> ConnectionManager:
+    """A manager with the room of these tests."""
+    manager = make_manager(tuning=tuning)
     await manager.create_room("attic")
     return manager
-
-
-@asynccontextmanager
-async def inside(manager: ConnectionManager, handshake: Handshake) -> AsyncIterator[Listener]:
-    listener = Listener()
-    connection = await manager.connect("attic", listener.send, listener.close, handshake)
-    await connection.written()
-    yield listener
-    await manager.disconnect(connection)
-
-
-def fail(
-    patched: pytest.MonkeyPatch, part: object, name: str, error: Exception | None = None
-) -> asyncio.Event:
-    """Make a method fail; the event tells when it did."""
-    failed = asyncio.Event()
-
-    async def failing(*_: object) -> None:
-        failed.set()
-        raise error or UnavailableError
-
-    patched.setattr(part, name, failing)
-    return failed
 
 
 async def test_what_no_bell_can_tell_of_is_read_from_the_log(
@@ -84,10 +48,10 @@ async def test_what_no_bell_can_tell_of_is_read_from_the_log(
     assert "could not be told of 'entry'" in caplog.text
 
 
+@pytest.mark.parametrize("tuning", [Tuning(bell_seconds=0.01)])
 async def test_what_cannot_be_read_now_is_read_soon(
     attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeds, "_BELL_SECONDS", 0.01)
     async with inside(attic, Handshake()) as ann:
         await attic.start()
         with monkeypatch.context() as patched:
@@ -184,11 +148,11 @@ async def test_what_is_said_while_a_room_fails_to_open_is_kept(
     assert "is lost in part" not in caplog.text
 
 
+@pytest.mark.parametrize("tuning", [Tuning(check_seconds=0.01)])
 async def test_the_keeper_outlives_an_error(
     attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(feeds, "_CHECK_SECONDS", 0.01)
     reached = asyncio.Event()
     with monkeypatch.context() as patched:
         failed = fail(patched, attic.store, "existing", RuntimeError("broken"))
@@ -204,10 +168,8 @@ async def test_the_keeper_outlives_an_error(
     await within("the next check", reached.wait())
 
 
-async def test_what_a_check_finds_may_be_more_than_a_page(
-    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feeds, "_PAGE", 2)
+@pytest.mark.parametrize("tuning", [Tuning(page=2)])
+async def test_what_a_check_finds_may_be_more_than_a_page(attic: ConnectionManager) -> None:
     async with inside(attic, Handshake()) as ann:
         for number in range(5):
             await attic.engine.log.append("attic", frames.spoken("bea", number, "now", None))

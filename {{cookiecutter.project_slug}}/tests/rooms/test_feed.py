@@ -7,7 +7,7 @@ from {{cookiecutter.__package}}.rooms.events import Came, Entry, Went
 from {{cookiecutter.__package}}.rooms.feed import Feed
 from {{cookiecutter.__package}}.rooms.positions import Position
 
-from ..contract.limits import within
+from ..waiting import within
 
 
 def feed_with_ann() -> Feed:

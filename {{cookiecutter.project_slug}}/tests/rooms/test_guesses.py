@@ -2,15 +2,12 @@
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms import guesses
 from {{cookiecutter.__package}}.rooms.errors import TooManyGuessesError
-from {{cookiecutter.__package}}.rooms.guesses import (
-    MOST_GUESSES,
-    WINDOW_SECONDS,
-    GuessLimit,
-)
+from {{cookiecutter.__package}}.rooms.guesses import WINDOW_SECONDS, GuessLimit
 
 from ..clock import ManualClock
+
+MOST = 10
 
 
 def is_refused(limit: GuessLimit, address: str = "203.0.113.1", room: str = "cellar") -> bool:
@@ -22,13 +19,13 @@ def is_refused(limit: GuessLimit, address: str = "203.0.113.1", room: str = "cel
 
 
 def spend(limit: GuessLimit, address: str = "203.0.113.1", room: str = "cellar") -> None:
-    for _ in range(MOST_GUESSES):
+    for _ in range(MOST):
         limit.count(address, room)
 
 
 def test_so_many_then_none_until_the_window_ends() -> None:
     clock = ManualClock()
-    limit = GuessLimit(clock)
+    limit = GuessLimit(clock, MOST)
     spend(limit)
     clock.advance(WINDOW_SECONDS - 1.5)
     with pytest.raises(TooManyGuessesError) as refused:
@@ -40,7 +37,7 @@ def test_so_many_then_none_until_the_window_ends() -> None:
 
 
 def test_another_address_and_another_room_are_counted_by_themselves() -> None:
-    limit = GuessLimit(ManualClock())
+    limit = GuessLimit(ManualClock(), MOST)
     spend(limit)
     assert is_refused(limit)
     assert not is_refused(limit, address="203.0.113.2")
@@ -48,22 +45,21 @@ def test_another_address_and_another_room_are_counted_by_themselves() -> None:
 
 
 def test_all_addresses_of_one_network_of_ipv6_are_one() -> None:
-    limit = GuessLimit(ManualClock())
+    limit = GuessLimit(ManualClock(), MOST)
     spend(limit, "2001:db8::1")
     assert is_refused(limit, "2001:db8::ffff:2")
     assert not is_refused(limit, "2001:db8:0:1::1")
 
 
 def test_who_knew_the_password_begins_anew() -> None:
-    limit = GuessLimit(ManualClock())
+    limit = GuessLimit(ManualClock(), MOST)
     spend(limit)
     limit.forget("203.0.113.1", "cellar")
     assert not is_refused(limit)
 
 
-def test_no_more_is_kept_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guesses, "_MOST_KEPT", 3)
-    limit = GuessLimit(ManualClock())
+def test_no_more_is_kept_than_fits() -> None:
+    limit = GuessLimit(ManualClock(), MOST, kept=3)
     for host in range(5):
         spend(limit, f"203.0.113.{host}")
     refused = [is_refused(limit, f"203.0.113.{host}") for host in (4, 3, 2)]

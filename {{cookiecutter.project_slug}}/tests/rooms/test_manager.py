@@ -13,41 +13,7 @@ from {{cookiecutter.__package}}.rooms.events import Event
 from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL, Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
-
-def slow_down(
-    monkeypatch: pytest.MonkeyPatch, part: object, name: str
-) -> tuple[asyncio.Event, asyncio.Event]:
-    """Hold a method up: the first event tells that it was entered, the second lets it go on."""
-    entered, go_on = asyncio.Event(), asyncio.Event()
-    method = getattr(part, name)
-
-    async def slow(*args: object) -> object:
-        entered.set()
-        await go_on.wait()
-        return await method(*args)
-
-    monkeypatch.setattr(part, name, slow)
-    return entered, go_on
-
-
-async def members(manager: ConnectionManager) -> list[str]:
-    return (await manager.engine.presence.members("attic")).members
-
-
-class Socket:
-    """Takes what a connection sends."""
-
-    def __init__(self) -> None:
-        self.closed: int | None = None
-        self.ended = asyncio.Event()
-        self.frames: list[str] = []
-
-    async def send(self, text: str) -> None:
-        self.frames.append(text)
-
-    async def close(self, code: int, _: str) -> None:
-        self.closed = code
-        self.ended.set()
+from ..fakes import Socket, members, slow_down
 
 
 @pytest.mark.parametrize(("part", "name"), [("log", "read"), ("presence", "join")])
@@ -62,9 +28,7 @@ async def test_a_room_that_closes_while_somebody_comes_in_closes_to_them_too(
     await manager.close_room("attic")
     go_on.set()
     connection = await joining
-    async with asyncio.timeout(5):
-        await socket.ended.wait()
-    assert socket.closed == Close.ROOM_CLOSED.row.code
+    await socket.expect_close(Close.ROOM_CLOSED)
     await manager.disconnect(connection)
     assert await members(manager) == []
 

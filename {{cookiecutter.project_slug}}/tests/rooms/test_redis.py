@@ -20,6 +20,8 @@ from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
 from ..redis_server import RedisServer
 
 PREFIX = "test"
+# Leases: one that a test waits for, and one that no slow machine outlives.
+SHORT, LONG = 0.05, 60.0
 
 
 @pytest.fixture
@@ -30,11 +32,11 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
 
 
 async def test_members_of_a_dead_process_are_struck_off_by_another(redis: Redis) -> None:
-    dying, living = RedisPresence(redis, PREFIX, 0.2), RedisPresence(redis, PREFIX, 0.2)
+    dying, living = RedisPresence(redis, PREFIX, SHORT), RedisPresence(redis, PREFIX, LONG)
     for user, connection in [("ann", "1"), ("bea", "2"), ("ann", "3")]:
         await dying.join("attic", user, connection)
     await living.join("attic", "bea", "4")
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(2 * SHORT)
     roll = await living.call_roll("attic")
     assert [event.user for event in roll.went] == ["ann"], "bea has a connection that lives"
     assert roll.version == roll.went[-1].version
@@ -43,12 +45,20 @@ async def test_members_of_a_dead_process_are_struck_off_by_another(redis: Redis)
 
 
 async def test_a_process_that_was_taken_for_dead_hears_of_it(redis: Redis) -> None:
-    slow, living = RedisPresence(redis, PREFIX, 0.2), RedisPresence(redis, PREFIX, 0.2)
+    slow, living = RedisPresence(redis, PREFIX, SHORT), RedisPresence(redis, PREFIX, LONG)
     await slow.join("attic", "ann", "1")
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(2 * SHORT)
     await living.call_roll("attic")
     assert (await slow.call_roll("attic")).lost
     assert await slow.join("attic", "ann", "1"), "it comes in anew"
+
+
+async def test_who_was_taken_for_dead_and_came_back_is_alive(redis: Redis) -> None:
+    slow = RedisPresence(redis, PREFIX, LONG)
+    await slow.join("attic", "ann", "1")
+    await redis.delete(*await redis.keys(f"{PREFIX}:*"))
+    assert (await slow.call_roll("attic")).lost
+    await slow.join("attic", "ann", "1")
     assert not (await slow.call_roll("attic")).lost
 
 

@@ -19,6 +19,7 @@ from {{cookiecutter.__package}}.realtime.bus import MemoryLayer
 from {{cookiecutter.__package}}.realtime.services import build_manager
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.tuning import DEFAULT, Tuning
 
 from .clock import ManualClock
 from .configs import make_config
@@ -66,10 +67,10 @@ async def make_manager(
     """Build managers with other settings than the defaults."""
     made: list[tuple[ConnectionManager, Any]] = []
 
-    def make(**settings: Any) -> ConnectionManager:
+    def make(*, tuning: Tuning = DEFAULT, **settings: Any) -> ConnectionManager:
         config = make_config(**{**engine_settings, **settings})
         layer = make_layer(config)
-        manager = build_manager(config, layer, clock=clock)
+        manager = build_manager(config, layer, clock=clock, tuning=tuning)
         made.append((manager, layer))
         return manager
 

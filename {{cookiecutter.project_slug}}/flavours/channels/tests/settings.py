@@ -11,3 +11,6 @@ with (
     mock.patch.dict(CONFIG.model_config, env_file=None),
 ):
     from {{cookiecutter.__package}}.settings import *  # noqa: F403 (settings are all names)
+
+# A good hash takes long, which is not what is tested.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

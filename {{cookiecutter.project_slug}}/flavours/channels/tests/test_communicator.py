@@ -19,13 +19,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from channels.testing import WebsocketCommunicator
-
 from {{cookiecutter.__package}}.realtime.routing import socket_router
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from .clock import ManualClock
+from .communicator import WebsocketCommunicator
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test import RequestFactory
 
+from {{cookiecutter.__package}} import settings as own_settings
 from {{cookiecutter.__package}}.realtime import signals, tables
 from {{cookiecutter.__package}}.realtime.admin import RoomForm
 from {{cookiecutter.__package}}.realtime.lifespan import Lifespan
@@ -22,7 +23,7 @@ from {{cookiecutter.__package}}.rooms.gate import Event
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from .configs import make_config
-from .contract.limits import PROCESS_LIMIT_SECONDS
+from .waiting import PROCESS_LIMIT_SECONDS
 
 
 def test_a_database_url_that_is_none_is_told() -> None:
@@ -56,6 +57,10 @@ def test_only_names_that_a_path_may_hold_are_valid(name: str) -> None:
 def test_a_room_is_shown_by_its_name() -> None:
     assert str(Room(name="attic")) == "attic"
     assert "attic" not in str(RoomForm(instance=Room(name="attic"))["new_password"])
+
+
+def test_a_service_hashes_passwords_with_argon2() -> None:
+    assert own_settings.PASSWORD_HASHERS[0] == "django.contrib.auth.hashers.Argon2PasswordHasher"
 
 
 def test_a_password_is_hashed_and_can_be_taken_off() -> None:

@@ -5,14 +5,20 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from {{cookiecutter.__package}}.app import create_app
 from {{cookiecutter.__package}}.dependencies import get_manager
 from {{cookiecutter.__package}}.engines import build_manager
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.tuning import DEFAULT, Tuning
 
 from .clock import ManualClock
 from .configs import make_config
+
+# A good hash takes long, which is not what is tested.
+HASHER = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
 
 pytest_plugins = ["tests.redis_server"]
 
@@ -29,8 +35,9 @@ async def make_manager(
     """Build managers with other settings than the defaults."""
     made: list[ConnectionManager] = []
 
-    def make(**settings: Any) -> ConnectionManager:
-        made.append(build_manager(make_config(**{**engine_settings, **settings}), clock=clock))
+    def make(*, tuning: Tuning = DEFAULT, **settings: Any) -> ConnectionManager:
+        config = make_config(**{**engine_settings, **settings})
+        made.append(build_manager(config, clock=clock, hasher=HASHER, tuning=tuning))
         return made[-1]
 
     yield make
@@ -44,17 +51,28 @@ def manager(make_manager: Callable[..., ConnectionManager]) -> ConnectionManager
     return make_manager()
 
 
+@pytest.fixture(scope="session")
+def idle_apps() -> dict[str, list[FastAPI]]:
+    """Applications that no test uses now, by their settings: each takes FastAPI long to make."""
+    return {}
+
+
 @pytest.fixture
-def build_app() -> Iterator[Callable[[ConnectionManager], FastAPI]]:
+def build_app(
+    idle_apps: dict[str, list[FastAPI]],
+) -> Iterator[Callable[[ConnectionManager], FastAPI]]:
     """Build applications in which every endpoint gets the manager that a test chose."""
-    built: list[FastAPI] = []
+    built: list[tuple[str, FastAPI]] = []
 
     def build(manager: ConnectionManager) -> FastAPI:
-        app = create_app(manager.config)
+        settings = manager.config.model_dump_json()
+        idle = idle_apps.setdefault(settings, [])
+        app = idle.pop() if idle else create_app(manager.config)
         app.dependency_overrides[get_manager] = lambda: manager
-        built.append(app)
+        built.append((settings, app))
         return app
 
     yield build
-    for app in built:
+    for settings, app in built:
         app.dependency_overrides.clear()
+        idle_apps[settings].append(app)

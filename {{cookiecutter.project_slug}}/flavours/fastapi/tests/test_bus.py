@@ -16,16 +16,16 @@ from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.events import Removed
 from {{cookiecutter.__package}}.rooms.redis.connect import connect
 
-from .contract.limits import within
 from .redis_server import RedisServer
+from .waiting import within
 
 
 class Hearing:
     """A bus, and what it told of."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, **times: float) -> None:
         self.redis = redis
-        self.bus = RedisBus(redis, "test")
+        self.bus = RedisBus(redis, "test", **times)
         self.heard: asyncio.Queue[str] = asyncio.Queue()
         self.missed = asyncio.Event()
         self.bus.listen(lambda room, _: self.heard.put_nowait(room), self.missed.set)
@@ -36,8 +36,14 @@ class Hearing:
 
 
 @pytest.fixture
-async def hearing(redis_server: RedisServer) -> AsyncIterator[Hearing]:
-    one = Hearing(connect(redis_server.url))
+def times() -> dict[str, float]:
+    """How long the bus waits; a test may ask for something else."""
+    return {}
+
+
+@pytest.fixture
+async def hearing(redis_server: RedisServer, times: dict[str, float]) -> AsyncIterator[Hearing]:
+    one = Hearing(connect(redis_server.url), **times)
     yield one
     await one.bus.close()
     await one.redis.aclose()
@@ -54,10 +60,10 @@ def failing(errors: list[Exception], get: Callable[[], PubSub]) -> Callable[[], 
     return getting
 
 
+@pytest.mark.parametrize("times", [{"confirm_seconds": 0.1}])
 async def test_a_room_that_cannot_be_heard_of_is_unavailable(
-    hearing: Hearing, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    hearing: Hearing, redis_server: RedisServer
 ) -> None:
-    monkeypatch.setattr(module, "_CONFIRM_SECONDS", 0.1)
     redis_server.kill()
     with pytest.raises(UnavailableError):
         await hearing.bus.subscribe("attic")
@@ -92,13 +98,10 @@ async def test_trouble_is_told_once_and_that_it_is_over(
     assert "Redis is heard again" in caplog.text
 
 
+@pytest.mark.parametrize("times", [{"silence_seconds": 0.05}])
 async def test_a_redis_that_hangs_is_not_taken_for_silence(
-    hearing: Hearing,
-    redis_server: RedisServer,
-    monkeypatch: pytest.MonkeyPatch,
+    hearing: Hearing, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_SILENCE_SECONDS", 0.05)
-
     gone = asyncio.Event()
     monkeypatch.setattr(module.logger, "warning", lambda *_: gone.set())
     await hearing.bus.subscribe("attic")

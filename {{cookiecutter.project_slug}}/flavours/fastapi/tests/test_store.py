@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from redis import Redis
 
+from {{cookiecutter.__package}}.engines import build_manager
 from {{cookiecutter.__package}}.rooms.engine import Room, RoomStore
 from {{cookiecutter.__package}}.rooms.errors import NameTakenError
 from {{cookiecutter.__package}}.rooms.redis.connect import connect
 from {{cookiecutter.__package}}.store import MemoryRoomStore, RedisRoomStore
 
+from .configs import make_config
 from .redis_server import RedisServer
 
 
@@ -60,3 +63,12 @@ async def test_of_two_rooms_of_one_name_at_once_one_is_made(store: RoomStore) ->
         return_exceptions=True,
     )
     assert [type(one) for one in made].count(NameTakenError) == 4
+
+
+async def test_a_service_hashes_passwords_with_argon2(redis_server: RedisServer) -> None:
+    manager = build_manager(make_config(redis_url=redis_server.url))
+    await manager.create_room("cellar", password="sesame")
+    await manager.stop()
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis:
+        (key,) = redis.keys("*:{cellar}:room")
+        assert '"hash": "$argon2id$' in str(redis.get(key))

@@ -38,10 +38,7 @@ def client(
     `with` matters: it runs the lifespan, and keeps all sockets in one event loop.
     """
     with TestClient(build_app(manager)) as client:
-        assert client.portal
-        client.portal.call(manager.start)
         yield client
-        client.portal.call(manager.stop)
 
 
 def waiting(socket: WebSocketTestSession) -> int:

@@ -16,34 +16,32 @@ from .feed import Feed
 from .positions import Position
 from .roster import Roster
 from .tasks import end_tasks
+from .tuning import Tuning
 
 logger = logging.getLogger(__name__)
 
-_PAGE = 100
-# How often all is compared, as the last ring of a bell may have been missed.
-_CHECK_SECONDS = 5.0
 _CHECKED_AT_ONCE = 16
-# A message's own bell rings sooner, or was missed.
-_BELL_SECONDS = 0.5
-_FIRST_RETRY_SECONDS = 0.2
 
 
 class Feeds:
     """The feeds of one process: a room's begins with its first connection. `end` closes one."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it looks after, and how)
         self,
         engine: Engine,
         store: RoomStore,
         roster: Roster,
-        held_bytes: int,
         end: Callable[[Connection, Close], None],
+        *,
+        held_bytes: int,
+        tuning: Tuning,
     ) -> None:
         self._log, self._presence, self._bus = engine.log, engine.presence, engine.bus
         self._store = store
         self._roster = roster
         self._held_bytes = held_bytes
         self._end = end
+        self._tuning = tuning
         self._feeds: dict[str, Feed] = {}
         self._beginnings: dict[Feed, asyncio.Task[None]] = {}
         self._repairs: dict[Feed, asyncio.Task[None]] = {}
@@ -115,7 +113,7 @@ class Feeds:
 
     async def read(self, feed: Feed, after: Position | None) -> Page:
         """Read a page of what follows a position."""
-        return await self._log.read(feed.room.name, after, _PAGE)
+        return await self._log.read(feed.room.name, after, self._tuning.page)
 
     async def follow(self, feed: Feed, connection: Connection, seen: Position, page: Page) -> None:
         """Tell a connection what comes after `seen`: from this page on, then as it is said."""
@@ -139,8 +137,7 @@ class Feeds:
         """
         failures = 0
         while True:
-            pause = min(_CHECK_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(failures, 10))
-            seconds = (pause if failures else _CHECK_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311 (no secret)
+            seconds = self._pause(failures)
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self.missed.wait()
@@ -160,6 +157,12 @@ class Feeds:
                 if failures:
                     logger.info("The rooms can be reached again")
                 failures = 0
+
+    def _pause(self, failures: int) -> float:
+        seconds = self._tuning.check_seconds
+        if failures:
+            seconds = min(seconds, self._tuning.first_retry_seconds * 2 ** min(failures, 10))
+        return seconds * random.uniform(0.8, 1.2)  # noqa: S311 (no secret)
 
     async def check(self) -> None:
         """Find what no bell told of.
@@ -248,7 +251,7 @@ class Feeds:
         feed.lose()
 
     async def _hear(self, feed: Feed, position: Position) -> None:
-        if not await feed.reached(position, _BELL_SECONDS):
+        if not await feed.reached(position, self._tuning.bell_seconds):
             await self._catch_up(feed)
 
     def _repair(self, feed: Feed) -> None:

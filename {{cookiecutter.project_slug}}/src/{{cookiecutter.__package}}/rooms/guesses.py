@@ -6,10 +6,9 @@ from collections import Counter
 from .clock import Clock
 from .errors import TooManyGuessesError
 
-MOST_GUESSES = 10
 WINDOW_SECONDS = 60.0
-# Of pairs of an address and a room; about 3 MB.
-_MOST_KEPT = 10_000
+# Pairs of an address and a room; about 3 MB.
+MOST_KEPT = 10_000
 
 
 class GuessLimit:
@@ -18,8 +17,10 @@ class GuessLimit:
     Where there are too many to keep, the oldest are forgotten.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, most: int, kept: int = MOST_KEPT) -> None:
         self._clock = clock
+        self._most = most
+        self._kept = kept
         self._until = 0.0
         self._guesses: Counter[tuple[str, str]] = Counter()
 
@@ -34,10 +35,10 @@ class GuessLimit:
             self._guesses.clear()
             self._until = now + WINDOW_SECONDS
         key = (_network(address), room)
-        if self._guesses[key] >= MOST_GUESSES:
+        if self._guesses[key] >= self._most:
             raise TooManyGuessesError(self._until - now)
         self._guesses[key] += 1
-        if len(self._guesses) > _MOST_KEPT:
+        if len(self._guesses) > self._kept:
             del self._guesses[next(iter(self._guesses))]
 
     def forget(self, address: str, room: str) -> None:

@@ -35,6 +35,7 @@ from .records import facts, note_delivery, note_end, note_join, note_message
 from .registry import RoomRegistry
 from .roster import Roster
 from .tasks import end_tasks
+from .tuning import DEFAULT, Tuning
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +55,14 @@ class ConnectionManager(RoomRegistry):
         engine: Engine,
         *,
         clock: Clock | None = None,
+        tuning: Tuning = DEFAULT,
     ) -> None:
-        super().__init__(config, store, clock)
+        super().__init__(config, store, clock, tuning)
         self.engine = engine
         self.draining = False
         self._roster = Roster()
-        self._feeds = Feeds(engine, store, self._roster, config.outbox_bytes, self.end)
+        limit = config.outbox_bytes
+        self._feeds = Feeds(engine, store, self._roster, self.end, held_bytes=limit, tuning=tuning)
         # The event loop that it belongs to, once it has started.
         self.loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from .errors import NameTakenError, RoomNotFoundError, WrongPasswordError
 from .guesses import GuessLimit
 from .names import is_room_name
 from .tokens import Tokens
+from .tuning import DEFAULT, Tuning
 
 # A good hash takes about 100 MiB while it is made.
 _HASHES_AT_ONCE = 4
@@ -18,12 +19,18 @@ _HASHES_AT_ONCE = 4
 class RoomRegistry:
     """Creates and finds rooms, and signs tokens for them."""
 
-    def __init__(self, config: Config, store: RoomStore, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: RoomStore,
+        clock: Clock | None = None,
+        tuning: Tuning = DEFAULT,
+    ) -> None:
         self.config = config
         self.store = store
         self.clock = clock or SystemClock()
         self.tokens = Tokens(config.secret_key, self.clock)
-        self._guesses = GuessLimit(self.clock)
+        self._guesses = GuessLimit(self.clock, tuning.guesses)
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
 
     async def create_room(

@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.layers import channel_layers
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
 from {{cookiecutter.__package}}.realtime.bus import LayerBus, group_of, say
@@ -21,11 +22,11 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..configs import clean_environment
 from ..conftest import make_layer
+from ..processes import KEYS, serving, started
 from ..redis_server import RedisServer
+from ..waiting import PROCESS_LIMIT_SECONDS, within
 from .conftest import Start
-from .limits import PROCESS_LIMIT_SECONDS, within
 from .service import Service
-from .test_process import KEYS, serving, started
 
 MANAGE = (sys.executable, str(Path("manage.py").absolute()))
 RUNSERVER = (*MANAGE, "runserver", "127.0.0.1:0")
@@ -126,7 +127,7 @@ async def test_the_documentation_shows_the_calls(service: Service) -> None:
 async def test_runserver_serves_sockets_too(tmp_path: Path, option: str) -> None:
     async with serving(tmp_path, [*RUNSERVER, "--noreload", option]) as (process, service):
         async with service.join("ann") as ann:
-            process.process.terminate()
+            process.stop()
             await ann.expect_close(Close.SERVICE_RESTART)
         await process.ended()
     assert "Traceback" not in process.printed
@@ -275,9 +276,8 @@ async def test_a_command_in_another_process_announces(
         code, printed = await announce(tmp_path, redis_server.url, "nowhere", "hello")
         assert code != 0
         assert "nowhere" in printed
-    code, printed = await announce(tmp_path, "", "lobby", "hello")
-    assert code != 0
-    assert "REDIS_URL is not set" in printed
+    with pytest.raises(CommandError, match="REDIS_URL is not set"):
+        call_command("announce", "lobby", "hello")
 
 
 async def announce(folder: Path, redis_url: str, room: str, text: str) -> tuple[int, str]:

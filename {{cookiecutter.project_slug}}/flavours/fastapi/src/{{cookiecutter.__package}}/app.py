@@ -14,12 +14,11 @@ from starlette.exceptions import HTTPException
 
 from . import about, api, page, pages, sockets
 from .config import Config, load_config
-from .dependencies import check_caller
+from .dependencies import check_caller, manager_of
 from .engines import build_manager
 from .rooms.errors import RoomsError
 from .rooms.frames import problems
 from .rooms.gate import Gate
-from .rooms.manager import ConnectionManager
 
 
 def create_app(config: Config | None = None) -> FastAPI:
@@ -56,7 +55,7 @@ def create_app(config: Config | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    manager: ConnectionManager = app.state.manager
+    manager = manager_of(app)
     await manager.start()
     # The server drains this manager when it stops.
     yield {"manager": manager}

@@ -17,9 +17,6 @@ from .rooms.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
-_SILENCE_SECONDS = 5.0
-_CONFIRM_SECONDS = 2.0
-
 
 class MemoryBus:
     """Tells this process, at once."""
@@ -43,16 +40,28 @@ class MemoryBus:
 
 
 class RedisBus:
-    """Tells all processes, with one subscriber connection in each; see `Bus`."""
+    """Tells all processes, with one subscriber connection in each; see `Bus`.
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    It pings Redis after so many seconds of silence, and waits so long for a subscription.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        *,
+        silence_seconds: float = 5.0,
+        confirm_seconds: float = 2.0,
+    ) -> None:
         self._redis = redis
         self._prefix = prefix
+        self._silence_seconds = silence_seconds
+        self._confirm_seconds = confirm_seconds
         self._rooms: dict[str, str] = {}
         self._confirmations: dict[str, asyncio.Event] = {}
         self._pubsub: PubSub | None = None
         self._listening: asyncio.Task[None] | None = None
-        self._backoff = EqualJitterBackoff(cap=_SILENCE_SECONDS, base=0.1)
+        self._backoff = EqualJitterBackoff(cap=silence_seconds, base=0.1)
 
     def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
         """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
@@ -71,7 +80,7 @@ class RedisBus:
         self._rooms[channel] = room
         confirmed = self._confirmations.setdefault(channel, asyncio.Event())
         try:
-            async with asyncio.timeout(_CONFIRM_SECONDS):
+            async with asyncio.timeout(self._confirm_seconds):
                 if self._pubsub:
                     await self._pubsub.subscribe(channel)
                 await confirmed.wait()
@@ -134,7 +143,7 @@ class RedisBus:
         """Take what comes, and make sure by a ping that silence is only silence."""
         asked = False
         while True:
-            message = await pubsub.get_message(timeout=_SILENCE_SECONDS)
+            message = await pubsub.get_message(timeout=self._silence_seconds)
             if message is None:
                 if asked:
                     raise ConnectionResetError("no answer to a ping")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, FastAPI, Request, Security
 from fastapi.requests import HTTPConnection
 from fastapi.security import APIKeyHeader
 
@@ -24,6 +24,13 @@ def get_config(connection: HTTPConnection) -> Config:
 def get_manager(connection: HTTPConnection) -> ConnectionManager:
     """The connection manager, for HTTP calls and sockets alike."""
     manager: ConnectionManager = connection.app.state.manager
+    return manager
+
+
+def manager_of(app: FastAPI) -> ConnectionManager:
+    """The manager that endpoints get, an override included, for what has no request."""
+    overriding = app.dependency_overrides.get(get_manager)
+    manager: ConnectionManager = overriding() if overriding else app.state.manager
     return manager
 
 

@@ -6,24 +6,33 @@ from .about import PACKAGE
 from .bus import MemoryBus, RedisBus
 from .config import Config
 from .rooms.clock import Clock
-from .rooms.engine import Engine
+from .rooms.engine import Engine, RoomStore
 from .rooms.manager import ConnectionManager
 from .rooms.memory import MemoryLog, MemoryPresence
 from .rooms.redis.connect import connect
 from .rooms.redis.engine import RedisEngine
 from .rooms.redis.log import RedisLog
 from .rooms.redis.presence import RedisPresence
+from .rooms.tuning import DEFAULT, Tuning
 from .store import MemoryRoomStore, RedisRoomStore
 
 
-def build_manager(config: Config, *, clock: Clock | None = None) -> ConnectionManager:
+def build_manager(
+    config: Config,
+    *,
+    clock: Clock | None = None,
+    hasher: PasswordHash | None = None,
+    tuning: Tuning = DEFAULT,
+) -> ConnectionManager:
     """Build the connection manager that these settings ask for."""
-    hasher = PasswordHash.recommended()
+    hasher = hasher or PasswordHash.recommended()
     if config.redis_url is None:
         engine = Engine(MemoryLog(config.history), MemoryPresence(), MemoryBus())
-        return ConnectionManager(config, MemoryRoomStore(hasher), engine, clock=clock)
+        store: RoomStore = MemoryRoomStore(hasher)
+        return ConnectionManager(config, store, engine, clock=clock, tuning=tuning)
     redis = connect(config.redis_url)
     log = RedisLog(redis, PACKAGE, config.history, rings=True)
     presence, bus = RedisPresence(redis, PACKAGE), RedisBus(redis, PACKAGE)
     engine = RedisEngine(log, presence, bus, redis)
-    return ConnectionManager(config, RedisRoomStore(redis, PACKAGE, hasher), engine, clock=clock)
+    store = RedisRoomStore(redis, PACKAGE, hasher)
+    return ConnectionManager(config, store, engine, clock=clock, tuning=tuning)

@@ -71,7 +71,7 @@ async def reach(ask: Callable[[], Awaitable[T]], *, repeat: bool = True) -> T:
 
 def script(redis: Redis, name: str) -> Script:
     """Load the script of a file beside this one."""
-    run = redis.register_script((files(__package__) / f"{name}.lua").read_text())
+    run = redis.register_script((files(__package__) / f"{name}.lua").read_text(encoding="utf-8"))
 
     async def call(
         keys: Sequence[str], args: Sequence[str | int], *, repeat: bool = True

@@ -23,13 +23,8 @@ from ..rooms.tasks import end_tasks
 logger = logging.getLogger(__name__)
 
 _EVENT, _SAY = "room.event", "room.say"
-# Some layers let a subscription end after a day.
-_RENEW_SECONDS = 3600.0
-_RETRY_SECONDS = 1.0
 # What hangs for so long is taken for gone.
 _TIMEOUT_SECONDS = 2.0
-# How often a layer in memory looks for what nobody takes.
-_LOOK_SECONDS = 1.0
 
 Publish = Callable[[str, JsonValue, str, str | None], Awaitable[object]]
 
@@ -48,9 +43,15 @@ def say(room: str, body: JsonValue, sender: str = SERVICE_USER) -> dict[str, Any
 
 
 class MemoryLayer(InMemoryChannelLayer):
-    """Channels' own, without a look through all groups and a task more with each message."""
+    """Channels' own, without a look through all groups and a task more with each message.
 
-    _next_look = 0.0
+    It looks for what nobody takes every `look_seconds`.
+    """
+
+    def __init__(self, *, look_seconds: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self._look_seconds = look_seconds
+        self._next_look = 0.0
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         """Send to all channels of a group, but those that are full."""
@@ -63,7 +64,7 @@ class MemoryLayer(InMemoryChannelLayer):
     def _clean_expired(self) -> None:
         now = time.monotonic()
         if now >= self._next_look:
-            self._next_look = now + _LOOK_SECONDS
+            self._next_look = now + self._look_seconds
             # The stubs leave it out.
             super()._clean_expired()  # type: ignore[misc]
 
@@ -76,13 +77,22 @@ class _Asked(NewMessage):
 class LayerBus:
     """Tells all processes, with one channel in each, in one group a room; see `Bus`.
 
-    `publish` is called for what `say` makes.
+    `publish` is called for what `say` makes. Subscriptions are renewed, as some layers let them
+    end after a day.
     """
 
     publish: Publish
 
-    def __init__(self, layer: BaseChannelLayer) -> None:
+    def __init__(
+        self,
+        layer: BaseChannelLayer,
+        *,
+        renew_seconds: float = 3600.0,
+        retry_seconds: float = 1.0,
+    ) -> None:
         self._layer = layer
+        self._renew_seconds = renew_seconds
+        self._retry_seconds = retry_seconds
         self._rooms = {EVERYWHERE}
         self.channel = ""
         self._opening = asyncio.Lock()
@@ -132,7 +142,7 @@ class LayerBus:
                 async with _reaching(None):
                     message = await self._layer.receive(self.channel)
             except UnavailableError:
-                await asyncio.sleep(_RETRY_SECONDS)
+                await asyncio.sleep(self._retry_seconds)
                 self._missed()
                 continue
             try:
@@ -148,7 +158,7 @@ class LayerBus:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(_RENEW_SECONDS)
+            await asyncio.sleep(self._renew_seconds)
             with suppress(UnavailableError):
                 for room in list(self._rooms):
                     async with _reaching():

@@ -21,6 +21,7 @@ from ..rooms.redis.connect import connect
 from ..rooms.redis.engine import RedisEngine
 from ..rooms.redis.log import RedisLog
 from ..rooms.redis.presence import RedisPresence
+from ..rooms.tuning import DEFAULT, Tuning
 from .bus import LayerBus
 from .store import DjangoRoomStore
 
@@ -28,7 +29,11 @@ T = TypeVar("T")
 
 
 def build_manager(
-    config: Config, layer: BaseChannelLayer, *, clock: Clock | None = None
+    config: Config,
+    layer: BaseChannelLayer,
+    *,
+    clock: Clock | None = None,
+    tuning: Tuning = DEFAULT,
 ) -> ConnectionManager:
     """Build the connection manager that these settings ask for."""
     bus = LayerBus(layer)
@@ -39,7 +44,7 @@ def build_manager(
         redis = connect(config.redis_url)
         log = RedisLog(redis, PACKAGE, config.history, rings=False)
         engine = RedisEngine(log, RedisPresence(redis, PACKAGE), bus, redis)
-    manager = ConnectionManager(config, DjangoRoomStore(), engine, clock=clock)
+    manager = ConnectionManager(config, DjangoRoomStore(), engine, clock=clock, tuning=tuning)
     bus.publish = manager.publish
     return manager
 

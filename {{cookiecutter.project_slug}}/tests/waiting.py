@@ -1,7 +1,7 @@
 """How long a test waits, and what it says when that was too long."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
@@ -20,3 +20,15 @@ async def within(what: str, awaitable: Awaitable[T], seconds: float = LIMIT_SECO
             return await awaitable
     except TimeoutError:
         pytest.fail(f"waited {seconds:g} s for {what}", pytrace=True)
+
+
+async def until(
+    what: str, condition: Callable[[], Awaitable[bool]], seconds: float = LIMIT_SECONDS
+) -> None:
+    """Ask again and again until a condition holds, but no longer than a test should."""
+
+    async def asking() -> None:
+        while not await condition():  # noqa: ASYNC110 (what it asks about is in another process)
+            await asyncio.sleep(0.01)
+
+    await within(what, asking(), seconds)

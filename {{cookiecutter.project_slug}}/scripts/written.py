@@ -1,4 +1,4 @@
-"""What else tells of settings and closes: `uv run python -m tests.written` writes it."""
+"""What else tells of settings and closes: `uv run python -m scripts.written` writes it."""
 
 import json
 from collections.abc import Iterator
@@ -6,12 +6,11 @@ from itertools import dropwhile
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
+from tests.flavour import CONFIG
 
 from {{cookiecutter.__package}}.config import Takes
 from {{cookiecutter.__package}}.page import STATIC
 from {{cookiecutter.__package}}.rooms.closes import Close
-
-from .flavour import CONFIG
 
 README = Path("README.md")
 EXAMPLE = Path(".env.example")
@@ -21,7 +20,7 @@ _SETTINGS = "| variable | default | takes | meaning |"
 _CLOSES = "| name | code | reason | last words | the client should |"
 
 _CLOSES_JS = """\
-// Written by tests/written.py, from rooms/closes.py.
+// Written by scripts/written.py, from rooms/closes.py.
 
 /**
  * @typedef {object} CloseRow
@@ -41,10 +40,10 @@ export const closes = %s;
 
 def written() -> dict[Path, str]:
     """Each file that tells of them, as it should be."""
-    readme = _with_table(README.read_text(), _SETTINGS, _settings_rows())
+    readme = _with_table(README.read_text(encoding="utf-8"), _SETTINGS, _settings_rows())
     return {
         README: _with_table(readme, _CLOSES, _close_rows()),
-        EXAMPLE: _example(EXAMPLE.read_text()),
+        EXAMPLE: _example(EXAMPLE.read_text(encoding="utf-8")),
         CLOSES: _CLOSES_JS % json.dumps([_described(close) for close in Close], indent=2),
     }
 
@@ -112,4 +111,4 @@ def _described(close: Close) -> dict[str, str | int | None]:
 
 if __name__ == "__main__":
     for path, text in written().items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,175 @@
+/** How the client comes back, and what it then makes up for. */
+
+import assert from "node:assert/strict";
+
+import { createRoom, publish, until } from "./server.mjs";
+import { cameBack, enter, heard, isOpen, make, test, way } from "./stage.mjs";
+
+test("who was away misses nothing and hears nothing twice", async () => {
+  const name = await createRoom();
+  const ann = await enter(name);
+  await publish(name, "before");
+  await heard(ann, ["before"]);
+  way.cut();
+  await until("the loss to be noticed", () => ann.state.name === "waiting");
+  assert.equal(ann.state.closing.code, 1006);
+  assert.ok(ann.state.until > Date.now() - 100);
+  await publish(name, "missed");
+  const sent = ann.send("kept");
+  way.mend();
+  await sent;
+  await heard(ann, ["before", "missed", "kept"]);
+  assert.equal(ann.welcomes.at(-1).recovered, true);
+});
+
+test("a lost receipt comes with what was missed, and nothing is said twice", async () => {
+  const name = await createRoom();
+  const ann = await enter(name);
+  const bea = await enter(name, { user: "bea" });
+  way.deaf = true;
+  const sent = ann.send("once");
+  // Long enough to be said.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  way.drop();
+  way.mend();
+  assert.notEqual((await sent).position, null);
+  await bea.send("end");
+  await heard(ann, ["once", "end"]);
+  await cameBack(bea);
+  await heard(bea, ["once", "end"]);
+});
+
+test("a lost receipt that can't come any more is told by a pong", async () => {
+  const name = await createRoom();
+  const ann = await enter(name, { patience: 300 });
+  way.deaf = true;
+  const sent = ann.send("once", { id: "x" });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  way.cut();
+  // More than the service's log keeps in these tests.
+  for (let number = 0; number < 12; number++) {
+    await publish(name, number);
+  }
+  way.mend();
+  assert.deepEqual(await sent, {
+    type: "message",
+    position: null,
+    from: "ann",
+    body: "once",
+    at: null,
+    id: "x",
+  });
+  assert.equal(ann.welcomes.at(-1).recovered, false);
+  assert.deepEqual(ann.bodies, []);
+});
+
+test("a guest, who has another name each time, says it once", async () => {
+  const name = await createRoom();
+  const guest = await enter(name, { token: undefined });
+  const bea = await enter(name, { user: "bea" });
+  way.deaf = true;
+  const sent = guest.send("once");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  way.drop();
+  way.mend();
+  assert.notEqual((await sent).position, null);
+  assert.notEqual(guest.welcomes[0].user, guest.welcomes[1].user);
+  const kept = guest.send("next");
+  way.cut();
+  await until("the loss to be noticed", () => guest.state.name !== "open");
+  way.mend();
+  await kept;
+  await cameBack(bea);
+  await bea.send("end");
+  assert.deepEqual(
+    bea.bodies.filter((body) => body !== "next"),
+    ["once", "end"],
+  );
+  assert.equal(bea.bodies.filter((body) => body === "next").length, 1);
+});
+
+test("what is sent again after a reload is said once", async () => {
+  const name = await createRoom();
+  const before = await enter(name);
+  const { position } = await before.send("once", { id: "x" });
+  before.close();
+  const after = make(name, { after: position });
+  const again = after.send("once", { id: "x" });
+  after.connect();
+  assert.equal((await again).position, null);
+  assert.deepEqual(after.bodies, []);
+});
+
+test("a dead connection is noticed", async () => {
+  const name = await createRoom();
+  const ann = await enter(name, { heartbeat: 100, patience: 100 });
+  way.stall();
+  await cameBack(ann);
+  assert.ok(ann.states.some(({ closing }) => closing?.reason === "No answer"));
+});
+
+test("a connection that lives is not given up while it is silent", async () => {
+  const name = await createRoom();
+  const ann = await enter(name, { heartbeat: 50, patience: 500 });
+  const frames = [];
+  ann.on("frame", ({ text }) => frames.push(text));
+  await until("pongs", () => frames.filter((text) => text.includes("pong")).length === 3);
+  assert.equal(ann.welcomes.length, 1);
+});
+
+test("a service that answers nothing is left", async () => {
+  const name = await createRoom();
+  way.deaf = true;
+  const ann = make(name, { patience: 100 });
+  ann.connect();
+  await until("it to wait", () => ann.state.name === "waiting");
+  assert.equal(ann.state.closing.reason, "No answer");
+  way.mend();
+  await isOpen(ann);
+});
+
+test("delays grow, up to the longest", async () => {
+  const name = await createRoom();
+  way.cut();
+  const ann = make(name, { firstDelay: 20, longestDelay: 80, patience: 100 });
+  ann.connect();
+  const waits = () => ann.states.filter((state) => state.name === "waiting");
+  const delays = [];
+  ann.on("state", ({ name: state, until: when }) => {
+    if (state === "waiting") {
+      delays.push(when - Date.now());
+    }
+  });
+  await until("six tries", () => waits().length === 6);
+  const longest = [20, 40, 80, 80, 80, 80];
+  delays.forEach((delay, number) => {
+    assert.ok(delay <= longest[number], `${delays}`);
+    assert.ok(delay >= longest[number] / 2 - 10, `${delays}`);
+  });
+  way.mend();
+  await isOpen(ann);
+});
+
+test("`connect` comes back at once", async () => {
+  const name = await createRoom();
+  const ann = await enter(name, { firstDelay: 60_000 });
+  way.drop();
+  await until("it to wait", () => ann.state.name === "waiting");
+  ann.connect();
+  await cameBack(ann);
+});
+
+test("what is sent again is asked for once", async () => {
+  const name = await createRoom();
+  const ann = await enter(name);
+  way.deaf = true;
+  const sent = [1, 2, 3, 4, 5].map((body) => ann.send(body));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const frames = [];
+  ann.on("frame", (frame) => frame.sent && frames.push(JSON.parse(frame.text).type));
+  way.drop();
+  way.mend();
+  await Promise.all(sent);
+  await until("the pong", () => frames.includes("ping"));
+  assert.deepEqual(frames, [...Array(5).fill("message"), "ping"]);
+});

@@ -1,0 +1,97 @@
+"""Stand-ins for what a test has no need of: a client's socket, and parts that are slow or fail."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.errors import UnavailableError
+from {{cookiecutter.__package}}.rooms.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from .waiting import within
+
+
+class Socket:
+    """Takes what a connection sends."""
+
+    def __init__(self) -> None:
+        self.closed: int | None = None
+        self.ended = asyncio.Event()
+        self.frames: list[str] = []
+
+    async def send(self, text: str) -> None:
+        self.frames.append(text)
+
+    async def close(self, code: int, _: str) -> None:
+        self.closed = code
+        self.ended.set()
+
+    async def expect_close(self, close: Close) -> None:
+        await within(f"the close {close.name}", self.ended.wait())
+        assert self.closed == close.row.code
+
+
+class Listener(Socket):
+    """A socket whose messages a test waits for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bodies: asyncio.Queue[object] = asyncio.Queue()
+
+    async def send(self, text: str) -> None:
+        await super().send(text)
+        frame = json.loads(text)
+        if frame["type"] == "message":
+            self.bodies.put_nowait(frame["body"])
+
+    async def expect(self, body: object) -> None:
+        assert await within(f"the message {body}", self.bodies.get()) == body
+
+
+@asynccontextmanager
+async def inside(manager: ConnectionManager, handshake: Handshake) -> AsyncIterator[Listener]:
+    """Be in the room `attic`."""
+    listener = Listener()
+    connection = await manager.connect("attic", listener.send, listener.close, handshake)
+    await connection.written()
+    yield listener
+    await manager.disconnect(connection)
+
+
+async def members(manager: ConnectionManager) -> list[str]:
+    """Who is in the room `attic`."""
+    return (await manager.engine.presence.members("attic")).members
+
+
+def slow_down(
+    monkeypatch: pytest.MonkeyPatch, part: object, name: str
+) -> tuple[asyncio.Event, asyncio.Event]:
+    """Hold a method up: the first event tells that it was entered, the second lets it go on."""
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    method = getattr(part, name)
+
+    async def slow(*args: object) -> object:
+        entered.set()
+        await go_on.wait()
+        return await method(*args)
+
+    monkeypatch.setattr(part, name, slow)
+    return entered, go_on
+
+
+def fail(
+    monkeypatch: pytest.MonkeyPatch, part: object, name: str, error: Exception | None = None
+) -> asyncio.Event:
+    """Make a method fail; the event tells when it did."""
+    failed = asyncio.Event()
+
+    async def failing(*_: object) -> None:
+        failed.set()
+        raise error or UnavailableError
+
+    monkeypatch.setattr(part, name, failing)
+    return failed
