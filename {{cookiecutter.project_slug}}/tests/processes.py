@@ -1,6 +1,7 @@
 """Processes of the service: started, asked to stop and killed alike on every system."""
 
 import asyncio
+import ctypes
 import os
 import re
 import signal
@@ -10,6 +11,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from {{cookiecutter.__package}} import about
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
@@ -21,6 +24,8 @@ from .contract.service import Endpoint
 from .missing import skip_without
 from .waiting import PROCESS_LIMIT_SECONDS, within
 
+# A test may start several, each within its limit.
+PROCESS_TIMEOUT = pytest.mark.timeout(90)
 COMMAND = (sys.executable, "-m", about.PACKAGE)
 # In UTF-8, as what a process prints to a pipe depends on the system.
 KEYS = {"API_KEY": API_KEY, "SECRET_KEY": SECRET_KEY, "PORT": "0", "PYTHONUTF8": "1"}
@@ -79,10 +84,14 @@ class Process:
     if sys.platform == "win32":
 
         def _break(self) -> None:
-            try:
-                self._process.send_signal(signal.CTRL_BREAK_EVENT)
-            except (OSError, SystemError):
-                skip_without("console", "Windows asks a process to stop by the console of both")
+            require_console()
+            self._process.send_signal(signal.CTRL_BREAK_EVENT)
+
+
+def require_console() -> None:
+    """Skip a test that asks a process to stop, where Windows has no way to do that."""
+    if sys.platform == "win32" and not ctypes.windll.kernel32.GetConsoleCP():
+        skip_without("console", "Windows asks a process to stop by the console of both")
 
 
 if sys.platform == "win32":

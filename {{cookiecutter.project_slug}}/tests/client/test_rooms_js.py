@@ -12,7 +12,7 @@ from {{cookiecutter.__package}} import page
 
 from ..configs import API_KEY
 from ..missing import skip_without
-from ..processes import serving
+from ..processes import PROCESS_TIMEOUT, serving
 from ..waiting import within
 
 # Until then it has no WebSocket.
@@ -36,7 +36,7 @@ async def node() -> str:
     return program
 
 
-@pytest.mark.timeout(LIMIT_SECONDS * 2)
+@PROCESS_TIMEOUT
 async def test_the_client(node: str, tmp_path: Path) -> None:
     async with serving(tmp_path, HISTORY="10", GUESTS="true") as (_, service):
         process = await asyncio.create_subprocess_exec(

@@ -17,7 +17,7 @@ from {{cookiecutter.__package}}.rooms.events import Entry
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.redis.connect import connect, reach
 
-from ..processes import kill_worker, serving
+from ..processes import PROCESS_TIMEOUT, kill_worker, serving
 from ..redis_server import RedisServer
 from ..waiting import PROCESS_LIMIT_SECONDS, within
 from .client import Client
@@ -174,7 +174,7 @@ def folders(path: Path) -> list[Path]:
     return list(path.glob("tmp*"))
 
 
-@pytest.mark.timeout(60)
+@PROCESS_TIMEOUT
 async def test_any_worker_tells_of_all(tmp_path: Path, redis_server: RedisServer) -> None:
     settings = {"WORKERS": "2", "REDIS_URL": redis_server.url, "TMPDIR": str(tmp_path)}
     async with AsyncExitStack() as stack:

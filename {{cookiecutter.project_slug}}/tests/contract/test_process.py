@@ -11,10 +11,12 @@ import httpx2
 
 from {{cookiecutter.__package}}.rooms.closes import Close
 
-from ..processes import COMMAND, serving, started
+from ..processes import COMMAND, PROCESS_TIMEOUT, require_console, serving, started
 from ..waiting import PROCESS_LIMIT_SECONDS, until
 from .secrets import PASSWORD
 from .service import KEY, Endpoint
+
+pytestmark = PROCESS_TIMEOUT
 
 
 async def test_a_stop_is_told_to_the_clients_before_the_end(tmp_path: Path) -> None:
@@ -102,6 +104,7 @@ async def test_in_production_nobody_comes_in_without_a_token(tmp_path: Path) -> 
 
 
 async def test_a_change_to_a_source_file_restarts_it(tmp_path: Path) -> None:
+    require_console()
     async with serving(tmp_path, [*COMMAND, "--reload"]) as (process, service):
         await until("an answer", lambda: answers(service), PROCESS_LIMIT_SECONDS)
         async with service.join("ann") as ann:

@@ -11,11 +11,13 @@ from redis.asyncio import Redis
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.frames import Frame
 
-from ..processes import Process, serving
+from ..processes import PROCESS_TIMEOUT, Process, serving
 from ..redis_server import RedisServer
 from ..waiting import PROCESS_LIMIT_SECONDS, within
 from .conftest import Pair
 from .service import KEY, Endpoint, Service
+
+pytestmark = PROCESS_TIMEOUT
 
 
 class Types(Frame):

@@ -14,7 +14,7 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from ..clock import ManualClock
-from ..processes import serving
+from ..processes import PROCESS_TIMEOUT, serving
 from ..waiting import within
 from .conftest import Start
 from .service import KEY, Endpoint, Service
@@ -159,6 +159,7 @@ async def test_a_path_of_tricks_leads_nowhere(service: Service, method: str) -> 
         assert b'"detail"' in answered
 
 
+@PROCESS_TIMEOUT
 async def test_nobody_writes_a_line_of_the_log_or_reads_a_secret_there(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,12 +22,13 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..configs import clean_environment
 from ..conftest import make_layer
-from ..processes import KEYS, serving, started
+from ..processes import KEYS, PROCESS_TIMEOUT, serving, started
 from ..redis_server import RedisServer
 from ..waiting import PROCESS_LIMIT_SECONDS, within
 from .conftest import Start
 from .service import Service
 
+pytestmark = PROCESS_TIMEOUT
 MANAGE = (sys.executable, str(Path("manage.py").absolute()))
 RUNSERVER = (*MANAGE, "runserver", "127.0.0.1:0")
 
