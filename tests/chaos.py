@@ -16,7 +16,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from .fleet import LIMIT_SECONDS, sign, until
 
-BROKEN = 1006
+BROKEN, INTERNAL_ERROR, SERVICE_RESTART = 1006, 1011, 1012
+# A client may be closed with these while Redis is away: see the service's table of closes.
+AWAY = {INTERNAL_ERROR, SERVICE_RESTART}
 ROOMS = [f"room-{number}" for number in range(5)]
 _CLIENTS = 200
 _SPEAKERS_PER_ROOM = 5

@@ -4,11 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from playwright.async_api import Page
 
-from .fleet import Process
+from .fleet import SECRET, Process
 from .ports import free_ports
 from .project import Project
 from .visitors import Street, street
@@ -21,9 +20,8 @@ Play = Callable[[Street], Awaitable[None]]
 class Site:
     """Makes processes of the service, each at a port of its own that it keeps."""
 
-    def __init__(self, copy: Project, python: Path) -> None:
-        self._copy = copy
-        self._python = python
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._made = 0
 
     @asynccontextmanager
@@ -31,17 +29,17 @@ class Site:
         """Start a process; it and where it is."""
         self._made += 1
         (port,) = free_ports(1)
-        folder = self._copy.path
+        folder = self._project.path
         process = Process(
             f"process-{self._made}",
-            (str(self._python), "-m", self._copy.package.name),
+            (str(self._project.python), "-m", self._project.package.name),
             folder,
             {
                 "API_KEY": KEY,
                 "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
                 "PORT": str(port),
-                "PYTHONPATH": str(folder / "src"),
-                "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN",
+                "SECRET_KEY": SECRET,
+                **self._project.settings,
                 **settings,
             },
         )

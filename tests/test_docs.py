@@ -32,7 +32,7 @@ def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "mkdocs", "build", "--config-file", config, "--site-dir", site],
         env=clean_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=300,
     )
@@ -52,11 +52,17 @@ def built(shared: Path) -> Path:
 def names(project: Project) -> dict[str, set[str]]:
     """Find what each page of reference has to name, in what the project has of it."""
     source = project.package
-    frames = re.findall(r': Literal\["([\w-]+)"\] = ', (source / "rooms/frames.py").read_text())
-    closes = re.search(r"= (\[.*\]);", (source / "static/closes.js").read_text(), re.DOTALL)
+    frames = re.findall(
+        r': Literal\["([\w-]+)"\] = ', (source / "rooms/frames.py").read_text(encoding="utf-8")
+    )
+    closes = re.search(
+        r"= (\[.*\]);", (source / "static/closes.js").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert closes
     rows: list[dict[str, str]] = json.loads(closes[1])
-    readme, example = ((project.path / name).read_text() for name in ("README.md", ".env.example"))
+    readme, example = (
+        (project.path / name).read_text(encoding="utf-8") for name in ("README.md", ".env.example")
+    )
     metrics = re.findall(r"^\| `(rooms_\w+)`", readme, re.MULTILINE)
     settings = re.findall(r"^#(\w+)=", example, re.MULTILINE)
     return {
@@ -70,7 +76,7 @@ def names(project: Project) -> dict[str, set[str]]:
 
 def test_the_reference_names_all_that_the_code_has(built: Path, project: Project) -> None:
     for page, wanted in names(project).items():
-        shown = (built / f"reference/{page}/index.html").read_text()
+        shown = (built / f"reference/{page}/index.html").read_text(encoding="utf-8")
         assert wanted
         assert wanted - set(re.findall(r"<code[^>]*>([^<]+)</code>", shown)) == set()
         assert "code:" not in shown
@@ -134,7 +140,7 @@ def test_every_page_is_shown_without_another_host(built: Path, scheme: str) -> N
 def test_the_tutorial_is_followed_literally(flavour: str, tmp_path: Path) -> None:
     find_chromium()
     port = str(*free_ports(1))
-    page = TUTORIAL.read_text()
+    page = TUTORIAL.read_text(encoding="utf-8")
     for said, here in {PLACE: str(TEMPLATE), ADDRESS: f"127.0.0.1:{port}"}.items():
         assert said in page
         page = page.replace(said, here)

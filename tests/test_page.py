@@ -184,7 +184,7 @@ def test_nothing_is_there_for_developers_without_debug(site: Site) -> None:
 
 
 def test_everybody_can_use_it(site: Site, node_modules: Path) -> None:
-    axe = (node_modules / "axe-core/axe.min.js").read_text()
+    axe = (node_modules / "axe-core/axe.min.js").read_text(encoding="utf-8")
 
     async def check(visitor: Visitor, where: str) -> None:
         found = await visitor.page.evaluate(f"{axe};axe.run()")
