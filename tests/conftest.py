@@ -14,7 +14,7 @@ from .leftovers import Leftovers, write_listing
 from .project import FLAVOURS, Project
 from .redis_server import RedisServer, find_program
 from .skips import unexpected
-from .stage import Site
+from .stage import Run, Site, open_street
 from .visitors import find_chromium
 
 LEFTOVERS = pytest.StashKey[Leftovers]()
@@ -29,6 +29,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give the run a folder for all that it writes, also for its workers and what they start."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         config.stash[LEFTOVERS] = Leftovers.start()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with what takes longest, so that no worker is left alone with it in the end."""
+
+    def seconds(item: pytest.Item) -> float:
+        slow = item.get_closest_marker("slow")
+        return float(slow.args[0]) if slow else 0
+
+    items.sort(key=seconds, reverse=True)
 
 
 @pytest.fixture(params=FLAVOURS)
@@ -49,8 +59,15 @@ def project(
 @pytest.fixture
 def site(project: Project) -> Site:
     """Where the page is."""
-    find_chromium()
     return Site(project)
+
+
+@pytest.fixture(scope="session")
+def run() -> Iterator[Run]:
+    """Run what visitors do, in one browser for all tests of this process."""
+    find_chromium()
+    with open_street() as run_:
+        yield run_
 
 
 @pytest.fixture
@@ -77,13 +94,14 @@ def prepared(shared: Path) -> Callable[[str], Project]:
     """
 
     def prepare(flavour: str) -> Project:
-        output, ready = shared / flavour, shared / f"{flavour}.ready"
+        project = Project(shared / flavour / "rooms-service", flavour)
+        ready = project.path.with_suffix(".ready")
         with FileLock(shared / f"{flavour}.lock"):
             if not ready.exists():
-                project = Project.render(output, flavour)
+                Project.render(project.path.parent, flavour)
                 project.run("uv", "sync", environment={"UV_COMPILE_BYTECODE": "1"})
-                write_listing(output, ready)
-        return Project(output / "rooms-service", flavour)
+                write_listing(project.path, ready)
+        return project
 
     return prepare
 

@@ -79,7 +79,7 @@ class Leftovers:
 
     def _changed(self) -> list[str]:
         found = []
-        for ready in self.folder.glob("shared/*.ready"):
+        for ready in self.folder.glob("shared/*/*.ready"):
             folder = ready.with_suffix("")
             before = json.loads(ready.read_text(encoding="utf-8"))
             now = _listing(folder)

@@ -11,18 +11,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+import pytest
+from filelock import FileLock
+
 TEMPLATE = Path(__file__).parent.parent
 CONTEXT = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 FLAVOURS: list[str] = CONTEXT["framework"]
 LICENSES: list[str] = CONTEXT["license"]
+# For tests of what all flavours have to the byte: they run with the first one.
+ONCE = pytest.mark.parametrize("flavour", FLAVOURS[:1])
 
 # What would reach from this run into that of a rendered project.
 _OURS = ("COV", "DJANGO", "PYTEST", "PYTHON", "UV_PROJECT", "VIRTUAL_ENV")
+_PROCESSES = "PYTEST_XDIST_AUTO_NUM_WORKERS"
+# For all tests of a project, which wait half of the time.
+IN_PARALLEL = {_PROCESSES: "2"}
 
 
 def clean_environment() -> dict[str, str]:
-    """Copy the environment without what belongs to this run."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
+    """Copy the environment without what belongs to this run.
+
+    A few tests of a project run in one process, since tests of this run are beside them.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
+    return {**kept, _PROCESSES: "0"}
 
 
 def cookiecutter(
@@ -121,7 +133,19 @@ class Project:
         """Run its formatter, linter and type checker, none of which may change anything."""
         self.run("uv", "run", "ruff", "format", "--check", "--diff")
         self.run("uv", "run", "ruff", "check")
+        self.know_types()
         self.run("uv", "run", "mypy")
+
+    def know_types(self) -> None:
+        """Take over what mypy found out of the lender and the libraries, which takes long."""
+        if self.lender is None:
+            return
+        folder = self.lender.path.parent / "types"
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.exists():
+                self.lender.copy(folder).run("uv", "run", "mypy", check=False)
+        known = folder / self.lender.slug / ".mypy_cache"
+        shutil.copytree(known, self.path / ".mypy_cache")
 
     def copy(self, output: Path) -> Self:
         """Copy it, to be changed and run in the environment of the original."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any
 
 from playwright.async_api import Page
 
@@ -14,7 +15,8 @@ from .visitors import Street, street
 
 KEY = "a key for tests"
 
-Play = Callable[[Street], Awaitable[None]]
+Play = Callable[[Street], Coroutine[Any, Any, None]]
+Run = Callable[[Play], None]
 
 
 class Site:
@@ -50,14 +52,16 @@ class Site:
             await process.stop()
 
 
-def run(play: Play) -> None:
-    """Run what visitors do."""
-
-    async def scene() -> None:
-        async with street() as street_:
-            await play(street_)
-
-    asyncio.run(scene())
+@contextmanager
+def open_street() -> Iterator[Run]:
+    """Start a browser, in which one thing after another can be played."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        place = runner.run(stack.enter_async_context(street()))
+        try:
+            yield lambda play: runner.run(play(place))
+        finally:
+            runner.run(stack.aclose())
 
 
 async def call(page: Page, method: str, path: str, body: object) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .project import FLAVOURS, Project
+from .project import ONCE, Project
 from .recipes import Recipe, make_all
 
 TITLES = [
@@ -14,6 +14,7 @@ TITLES = [
 ]
 
 
+@pytest.mark.slow(50)
 def test_what_the_page_shows_can_be_done(project: Project) -> None:
     recipes = make_all(project)
     project.check()
@@ -34,7 +35,7 @@ def test_each_change_takes_one_or_two_files_and_a_test(project: Project) -> None
         assert recipe.files("") == recipe.files("src/") | recipe.files("tests/")
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS[:1])
+@ONCE
 def test_what_is_not_written_anew_is_noticed(project: Project) -> None:
     for recipe in Recipe.read(project):
         for edit in recipe.edits:

@@ -10,7 +10,7 @@ import pytest
 
 from .chaos import AWAY, BROKEN, ROOMS, Client, Crowd
 from .fleet import Fleet, Process, until
-from .project import Project
+from .project import ONCE, Project
 from .redis_server import RedisProxy, RedisServer
 from .truth import Stage, settle
 
@@ -41,6 +41,7 @@ async def talk_through(scenario: Scenario, stage: Stage, codes: set[int], url: s
     return crowd
 
 
+@pytest.mark.slow(40)
 def test_nobody_misses_a_message_while_processes_are_killed(stage: Stage) -> None:
     async def scenario(fleet: Fleet, crowd: Crowd) -> None:
         for number in range(KILLS):
@@ -60,6 +61,9 @@ def test_nobody_misses_a_message_while_processes_are_killed(stage: Stage) -> Non
     asyncio.run(play())
 
 
+# The layer of Channels has connections of its own that hang.
+@pytest.mark.parametrize("flavour", ["channels"])
+@pytest.mark.slow(15)
 def test_nobody_misses_a_message_while_redis_hangs(stage: Stage) -> None:
     async def scenario(_: Fleet, crowd: Crowd) -> None:
         stage.server.pause()
@@ -75,6 +79,7 @@ def test_nobody_misses_a_message_while_redis_hangs(stage: Stage) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.slow(15)
 def test_nobody_misses_a_message_while_redis_is_killed(stage: Stage) -> None:
     async def scenario(_: Fleet, crowd: Crowd) -> None:
         for _again in range(3):
@@ -92,6 +97,7 @@ def test_nobody_misses_a_message_while_redis_is_killed(stage: Stage) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.slow(15)
 def test_nobody_misses_a_message_while_connections_to_redis_are_cut(stage: Stage) -> None:
     proxy = RedisProxy(stage.server.port)
 
@@ -113,6 +119,8 @@ def test_nobody_misses_a_message_while_connections_to_redis_are_cut(stage: Stage
     asyncio.run(play())
 
 
+@ONCE
+@pytest.mark.slow(20)
 def test_members_of_a_killed_process_leave(stage: Stage) -> None:
     def silent(name: str, process: Process) -> Client:
         return Client(name, ROOMS[0], process.addresses, silent=True)

