@@ -261,6 +261,13 @@ class Crowd:
             lambda: f"something new in each room after {before}; now it is {self._newest()}",
         )
 
+    async def be_put_off(self) -> None:
+        """Wait until somebody more was told that nothing can be said now."""
+        before = self.unavailable
+        await until(
+            lambda: self.unavailable > before, lambda: "somebody to be told of Redis that is away"
+        )
+
     async def fall_silent(self) -> None:
         """Say nothing new, and wait until all have heard what they said."""
         for client in self.clients:

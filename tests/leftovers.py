@@ -38,6 +38,8 @@ class Leftovers:
         """
         folder = Path(tempfile.mkdtemp(prefix="template-tests-"))
         (folder / "shared").mkdir()
+        # In the workers: an encoding that a test does not name is a warning, so an error.
+        os.environ["PYTHONWARNDEFAULTENCODING"] = "1"
         os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
         # What would lie in somebody's home, and be written by several at once.
         os.environ["PRE_COMMIT_HOME"] = str(folder / "shared/pre-commit")

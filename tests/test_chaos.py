@@ -16,7 +16,8 @@ from .truth import Stage, settle
 
 KILLS = 20
 CUTS = 15
-LAG_SECONDS = 3
+# Less than between two checks of all.
+LAG_SECONDS = 4.5
 
 Scenario = Callable[[Fleet, Crowd], Awaitable[None]]
 
@@ -68,13 +69,12 @@ def test_nobody_misses_a_message_while_redis_hangs(stage: Stage) -> None:
     async def scenario(_: Fleet, crowd: Crowd) -> None:
         stage.server.pause()
         crowd.scatter()
-        await asyncio.sleep(5)
+        await crowd.be_put_off()
         stage.server.resume()
 
     async def play() -> None:
         await stage.server.start()
-        crowd = await talk_through(scenario, stage, AWAY)
-        assert crowd.unavailable
+        await talk_through(scenario, stage, AWAY)
 
     asyncio.run(play())
 
@@ -85,14 +85,13 @@ def test_nobody_misses_a_message_while_redis_is_killed(stage: Stage) -> None:
         for _again in range(3):
             stage.server.kill()
             crowd.scatter()
-            await asyncio.sleep(1)
+            await crowd.be_put_off()
             await stage.server.start()
             await crowd.hear_more()
 
     async def play() -> None:
         await stage.server.start()
-        crowd = await talk_through(scenario, stage, AWAY)
-        assert crowd.unavailable
+        await talk_through(scenario, stage, AWAY)
 
     asyncio.run(play())
 

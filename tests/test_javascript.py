@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import FLAVOURS, Project
+from .project import FLAVOURS, ONCE, Project
 
 CLIENT = ["closes", "outbox", "rooms"]
 COMPILER = [
@@ -37,6 +37,7 @@ def compile_client(node_modules: Path, folder: Path, *options: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@ONCE
 def test_the_client_is_typed(project: Project, node_modules: Path, tmp_path: Path) -> None:
     """Its comments hold, and its declarations are made of them.
 
@@ -62,6 +63,7 @@ def describe(project: Project) -> str:
     return done.stdout
 
 
+@ONCE
 def test_the_protocol_is_described_as_asyncapi_has_it(project: Project, node_modules: Path) -> None:
     done = subprocess.run(
         ["node", str(node_modules.parent / "parse.mjs")],
@@ -74,6 +76,7 @@ def test_the_protocol_is_described_as_asyncapi_has_it(project: Project, node_mod
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+@ONCE
 def test_the_parser_finds_what_is_wrong(project: Project, node_modules: Path) -> None:
     document = json.loads(describe(project))
     del document["channels"]["room"]["messages"]["Pong"]
@@ -93,6 +96,7 @@ def test_the_flavours_speak_the_same(prepared: Callable[[str], Project], tmp_pat
     assert one == other
 
 
+@ONCE
 @pytest.mark.parametrize("name", [*CLIENT, "page", "lessons", "visit", "protocol"])
 def test_a_module_asks_no_other_host(project: Project, name: str) -> None:
     text = (project.package / f"static/{name}.js").read_text(encoding="utf-8")

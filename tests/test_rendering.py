@@ -51,6 +51,7 @@ def test_what_is_shared_is_the_same_to_the_byte(
     for folder in (
         "src/rooms_service/rooms",
         "src/rooms_service/rooms/redis",
+        "src/rooms_service/static",
         "tests/contract",
         "tests/rooms",
     ):
