@@ -25,7 +25,7 @@ _COLUMNS = {
     "deliveries_per_second": "deliveries/s",
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",
-    "cpu_us": "CPU µs",
+    "cpu_us": "CPU μs",
     "lost": "lost",
     "connects_per_second": "connects/s",
     "connection_kib": "KiB a connection",
@@ -76,12 +76,14 @@ def write_json(results: Results, file: Path) -> None:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
-    file.write_text(json.dumps({"machine": machine, "measured": measured}, indent=1) + "\n")
+    file.write_text(
+        json.dumps({"machine": machine, "measured": measured}, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def read_json(file: Path) -> Results:
     """Read what `write_json` wrote."""
-    measured: list[dict[str, Any]] = json.loads(file.read_text())["measured"]
+    measured: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["measured"]
     return {(each["server"], each["work"]): each["rounds"] for each in measured}
 
 
@@ -133,7 +135,7 @@ def plot_growth(results: Results, file: Path) -> None:
         panel.set_xlabel(kind)
         panel.set_xscale("symlog", linthresh=10 if kind == "history" else 1)
         panel.set_xticks(sorted(values), [f"{value:,}" for value in sorted(values)], fontsize=7)
-        panel.set_ylabel(f"CPU µs a {label}")
+        panel.set_ylabel(f"CPU μs a {label}")
         panel.set_ylim(bottom=0)
     panels[0][0].legend(fontsize=7)
     figure.tight_layout()

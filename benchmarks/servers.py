@@ -162,14 +162,21 @@ class Running:
 
     def memory(self) -> int:
         """Bytes of its own that are in memory."""
-        for line in Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines():
+        for line in (
+            Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
+        ):
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
         raise ValueError("the system does not tell")
 
     def cpu_seconds(self) -> float:
         """What it computed for up to now."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = (
+            Path(f"/proc/{self.process.pid}/stat")
+            .read_text(encoding="utf-8")
+            .rpartition(")")[2]
+            .split()
+        )
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -225,7 +232,7 @@ def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while True:
         if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"it did not start:\n{log.read_text()}")
+            raise RuntimeError(f"it did not start:\n{log.read_text(encoding='utf-8')}")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

@@ -16,7 +16,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from .fleet import LIMIT_SECONDS, sign, until
 
-BROKEN = 1006
+BROKEN, INTERNAL_ERROR, SERVICE_RESTART = 1006, 1011, 1012
+# A client may be closed with these while Redis is away: see the service's table of closes.
+AWAY = {INTERNAL_ERROR, SERVICE_RESTART}
 ROOMS = [f"room-{number}" for number in range(5)]
 _CLIENTS = 200
 _SPEAKERS_PER_ROOM = 5
@@ -257,6 +259,13 @@ class Crowd:
         await until(
             lambda: all(self._newest()[room] > before[room] for room in ROOMS),
             lambda: f"something new in each room after {before}; now it is {self._newest()}",
+        )
+
+    async def be_put_off(self) -> None:
+        """Wait until somebody more was told that nothing can be said now."""
+        before = self.unavailable
+        await until(
+            lambda: self.unavailable > before, lambda: "somebody to be told of Redis that is away"
         )
 
     async def fall_silent(self) -> None:

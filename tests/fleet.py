@@ -15,7 +15,8 @@ from pathlib import Path
 from .project import Project, clean_environment
 
 LIMIT_SECONDS = 30.0
-_KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"
+SECRET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"  # noqa: S105 (of tests)
+PRODUCTION = {"DEBUG": "false", "SECRET_KEY": SECRET, "API_KEY": "key"}
 _ANY_PORTS = (0, 0, 0)
 
 
@@ -82,12 +83,12 @@ class Process:
 
     def printed(self) -> str:
         """All that it printed, also before it was started again."""
-        return self.log.read_text() if self.log.exists() else ""
+        return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
     def memory(self) -> int:
         """Bytes of its own that are in memory."""
         assert self._process
-        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="utf-8").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def _listens(self, before: int) -> bool:
@@ -106,26 +107,23 @@ class Fleet:
     def __init__(
         self,
         project: Project,
-        python: Path,
         redis_url: str,
         rooms: Sequence[str],
         ports: Sequence[int] = _ANY_PORTS,
         **more: str,
     ) -> None:
         settings = {
-            "API_KEY": "key",
+            **project.settings,
+            **PRODUCTION,
             "DATABASE_URL": f"sqlite:///{project.path / 'db.sqlite3'}",
-            "DEBUG": "false",
             "DRAIN_SECONDS": "1",
             "HISTORY": "100000",
             "MESSAGES_PER_SECOND": "0",
-            "PYTHONPATH": str(project.path / "src"),
             "REDIS_URL": redis_url,
             "ROOMS": ",".join(rooms),
-            "SECRET_KEY": _KEY,
             **more,
         }
-        command = (str(python), "-m", project.package.name)
+        command = (str(project.python), "-m", project.package.name)
         self.processes = [
             Process(f"process-{number}", command, project.path, {**settings, "PORT": str(port)})
             for number, port in enumerate(ports)
@@ -152,7 +150,7 @@ def sign(user: str, room: str) -> str:
     head = {"alg": "HS256", "typ": "JWT"}
     claims = {"sub": user, "room": room, "exp": int(time.time()) + 3600}
     signed = ".".join(_encode(json.dumps(part).encode()) for part in (head, claims))
-    return f"{signed}.{_encode(hmac.digest(_KEY.encode(), signed.encode(), 'sha256'))}"
+    return f"{signed}.{_encode(hmac.digest(SECRET.encode(), signed.encode(), 'sha256'))}"
 
 
 def _encode(data: bytes) -> str:

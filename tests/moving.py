@@ -84,7 +84,7 @@ def _run(folder: Path, *command: str) -> str:
         env={**clean_environment(), **_SOMEBODY},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=120,
     )

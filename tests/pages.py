@@ -32,7 +32,9 @@ class Page:
 
     def blocks(self) -> Iterator[Block]:
         """List its code, in the words of the project, without the tabs of the other flavour."""
-        text = self.path.read_text().replace("your_package", self.project.package.name)
+        text = self.path.read_text(encoding="utf-8").replace(
+            "your_package", self.project.package.name
+        )
         for found in _BLOCK.finditer(text.replace("your-service", self.project.slug)):
             indent, language, file, code = found.groups()
             tabs = _TAB.findall(found.string, 0, found.start()) if indent else []

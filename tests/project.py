@@ -7,21 +7,34 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
+
+import pytest
+from filelock import FileLock
 
 TEMPLATE = Path(__file__).parent.parent
-CONTEXT = json.loads((TEMPLATE / "cookiecutter.json").read_text())
+CONTEXT = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 FLAVOURS: list[str] = CONTEXT["framework"]
 LICENSES: list[str] = CONTEXT["license"]
+# For tests of what all flavours have to the byte: they run with the first one.
+ONCE = pytest.mark.parametrize("flavour", FLAVOURS[:1])
 
 # What would reach from this run into that of a rendered project.
 _OURS = ("COV", "DJANGO", "PYTEST", "PYTHON", "UV_PROJECT", "VIRTUAL_ENV")
+_PROCESSES = "PYTEST_XDIST_AUTO_NUM_WORKERS"
+# For all tests of a project, which wait half of the time.
+IN_PARALLEL = {_PROCESSES: "2"}
 
 
 def clean_environment() -> dict[str, str]:
-    """Copy the environment without what belongs to this run."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
+    """Copy the environment without what belongs to this run.
+
+    A few tests of a project run in one process, since tests of this run are beside them.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
+    return {**kept, _PROCESSES: "0"}
 
 
 def cookiecutter(
@@ -36,7 +49,7 @@ def cookiecutter(
         input=answers,
         env=clean_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=120,
     )
@@ -44,13 +57,14 @@ def cookiecutter(
 
 @dataclass(frozen=True)
 class Project:
-    """Where it lies, and what it was rendered with."""
+    """A rendered project, which runs in an environment of its own or in that of its `lender`."""
 
     path: Path
     flavour: str
+    lender: "Project | None" = None
 
     @classmethod
-    def render(cls, output: Path, flavour: str, **given: str) -> "Project":
+    def render(cls, output: Path, flavour: str, **given: str) -> Self:
         """Render a project into `output`."""
         done = cookiecutter(output, framework=flavour, **given)
         assert done.returncode == 0, done.stderr
@@ -68,9 +82,25 @@ class Project:
         return package
 
     @property
+    def environment(self) -> Path:
+        """The folder of the virtual environment that it runs in."""
+        return (self.lender or self).path / ".venv"
+
+    @property
     def python(self) -> Path:
-        """The interpreter of its environment, once something was run."""
-        return self.path / ".venv/bin/python"
+        """The interpreter of its environment, once that was made."""
+        return self.environment / "bin/python"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Variables for commands: they use its environment as it is, but its own source."""
+        if self.lender is None:
+            return {}
+        return {
+            "PYTHONPATH": str(self.path / "src"),
+            "UV_NO_SYNC": "1",
+            "UV_PROJECT_ENVIRONMENT": str(self.environment),
+        }
 
     def files(self) -> list[str]:
         """List its files, sorted, without what running it leaves."""
@@ -90,17 +120,43 @@ class Project:
         done = subprocess.run(
             command,
             cwd=self.path,
-            env={**clean_environment(), **(environment or {})},
+            env={**clean_environment(), **self.settings, **(environment or {})},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=limit,
         )
         assert not check or done.returncode == 0, done.stdout[-6_000:] + done.stderr[-3_000:]
         return done
 
-    def copy(self, output: Path) -> "Project":
-        """Copy it without its environment, to be changed."""
+    def check(self) -> None:
+        """Run its formatter, linter and type checker, none of which may change anything."""
+        self.run("uv", "run", "ruff", "format", "--check", "--diff")
+        self.run("uv", "run", "ruff", "check")
+        self.know_types()
+        self.run("uv", "run", "mypy")
+
+    def know_types(self) -> None:
+        """Take over what mypy found out of the lender and the libraries, which takes long."""
+        if self.lender is None:
+            return
+        folder = self.lender.path.parent / "types"
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.exists():
+                self.lender.copy(folder).run("uv", "run", "mypy", check=False)
+        known = folder / self.lender.slug / ".mypy_cache"
+        shutil.copytree(known, self.path / ".mypy_cache")
+
+    def copy(self, output: Path) -> Self:
+        """Copy it, to be changed and run in the environment of the original."""
         ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
         shutil.copytree(self.path, output / self.slug, ignore=ignored)
-        return Project(output / self.slug, self.flavour)
+        return replace(self, path=output / self.slug, lender=self.lender or self)
+
+    def borrowing(self, lender: "Project") -> Self:
+        """Get the same project, which runs in the environment of another."""
+        return replace(self, lender=lender)
+
+    def alone(self) -> Self:
+        """Get the same project, which is to make an environment of its own."""
+        return replace(self, lender=None)

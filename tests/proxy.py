@@ -29,7 +29,7 @@ def find_nginx() -> str:
 
 def configuration(project: Project, folder: Path, port: int, replicas: Sequence[int]) -> str:
     """Read what the project ships, with other addresses and folders; all else is as it is."""
-    text = (project.path / "deploy/nginx.conf").read_text()
+    text = (project.path / "deploy/nginx.conf").read_text(encoding="utf-8")
     kept = "".join(f"    {name}_temp_path {folder / name};\n" for name in _TEMPORARY)
     for pattern, new in {
         r"listen 8080;": f"listen 127.0.0.1:{port};",
@@ -56,9 +56,9 @@ async def proxying(project: Project, replicas: Sequence[int]) -> AsyncIterator[s
     try:
         await until(
             lambda: process.poll() is not None or _listens(port),
-            lambda: f"nginx to listen:\n{log.read_text()}",
+            lambda: f"nginx to listen:\n{log.read_text(encoding='utf-8')}",
         )
-        assert process.poll() is None, log.read_text()
+        assert process.poll() is None, log.read_text(encoding="utf-8")
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -17,7 +17,7 @@ class Edit:
     def make(self, project: Project) -> None:
         """Make it; the file must hold the old lines exactly once."""
         path = project.path / self.file
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert text.count(self.old) == 1, f"not once in {self.file}:\n{self.old}"
         path.write_text(text.replace(self.old, self.new))
 
@@ -32,7 +32,9 @@ class Recipe:
     @classmethod
     def read(cls, project: Project) -> list[Self]:
         """Read all sections that show a change."""
-        sections = (project.path / "docs/changing.md").read_text().split("\n## ")[1:]
+        sections = (
+            (project.path / "docs/changing.md").read_text(encoding="utf-8").split("\n## ")[1:]
+        )
         found = [section.partition("```diff\n") for section in sections]
         return [
             cls(head.partition("\n")[0], edits(rest.partition("```")[0]))

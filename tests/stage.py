@@ -2,28 +2,28 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any
 
 from playwright.async_api import Page
 
-from .fleet import Process
+from .fleet import SECRET, Process
 from .ports import free_ports
 from .project import Project
 from .visitors import Street, street
 
 KEY = "a key for tests"
 
-Play = Callable[[Street], Awaitable[None]]
+Play = Callable[[Street], Coroutine[Any, Any, None]]
+Run = Callable[[Play], None]
 
 
 class Site:
     """Makes processes of the service, each at a port of its own that it keeps."""
 
-    def __init__(self, copy: Project, python: Path) -> None:
-        self._copy = copy
-        self._python = python
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._made = 0
 
     @asynccontextmanager
@@ -31,17 +31,17 @@ class Site:
         """Start a process; it and where it is."""
         self._made += 1
         (port,) = free_ports(1)
-        folder = self._copy.path
+        folder = self._project.path
         process = Process(
             f"process-{self._made}",
-            (str(self._python), "-m", self._copy.package.name),
+            (str(self._project.python), "-m", self._project.package.name),
             folder,
             {
                 "API_KEY": KEY,
                 "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
                 "PORT": str(port),
-                "PYTHONPATH": str(folder / "src"),
-                "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN",
+                "SECRET_KEY": SECRET,
+                **self._project.settings,
                 **settings,
             },
         )
@@ -52,14 +52,16 @@ class Site:
             await process.stop()
 
 
-def run(play: Play) -> None:
-    """Run what visitors do."""
-
-    async def scene() -> None:
-        async with street() as street_:
-            await play(street_)
-
-    asyncio.run(scene())
+@contextmanager
+def open_street() -> Iterator[Run]:
+    """Start a browser, in which one thing after another can be played."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        place = runner.run(stack.enter_async_context(street()))
+        try:
+            yield lambda play: runner.run(play(place))
+        finally:
+            runner.run(stack.aclose())
 
 
 async def call(page: Page, method: str, path: str, body: object) -> None:

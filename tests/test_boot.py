@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import time
@@ -19,14 +18,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from .fleet import PRODUCTION
 from .project import Project, clean_environment
 
 LIMIT_SECONDS = 60
-PRODUCTION = {
-    "DEBUG": "false",
-    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN",
-    "API_KEY": "key",
-}
 
 
 class Running:
@@ -40,12 +35,12 @@ class Running:
         """Wait until it has printed something so many times."""
         deadline = time.monotonic() + LIMIT_SECONDS
         while time.monotonic() < deadline:
-            found = list(re.finditer(pattern, self.log.read_text()))
+            found = list(re.finditer(pattern, self.log.read_text(encoding="utf-8")))
             if len(found) >= count:
                 return found[count - 1]
-            assert self.process.poll() is None, f"it ended:\n{self.log.read_text()}"
+            assert self.process.poll() is None, f"it ended:\n{self.log.read_text(encoding='utf-8')}"
             time.sleep(0.05)
-        raise AssertionError(f"waited for {pattern} in:\n{self.log.read_text()}")
+        raise AssertionError(f"waited for {pattern} in:\n{self.log.read_text(encoding='utf-8')}")
 
     @property
     def address(self) -> str:
@@ -76,7 +71,7 @@ class Running:
 def running(project: Project, *command: str, **settings: str) -> Iterator[Running]:
     """Start a command of the project, and stop it in the end."""
     log = project.path.parent / f"{project.slug}.log"
-    environment = {**clean_environment(), "PORT": "0", **settings}
+    environment = {**clean_environment(), **project.settings, "PORT": "0", **settings}
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -127,13 +122,12 @@ def test_one_command_starts_it_from_nothing(flavour: str, tmp_path: Path) -> Non
                     assert receive(socket)["type"] == "service-restart"
                     expect_close(socket, 1012, "Service restart")
         service.process.wait(LIMIT_SECONDS)
-        assert "Traceback" not in service.log.read_text()
+        assert "Traceback" not in service.log.read_text(encoding="utf-8")
 
 
-def test_it_runs_in_production(project: Project, tmp_path: Path) -> None:
-    copy = project.copy(tmp_path)
+def test_it_runs_in_production(project: Project) -> None:
     command = (str(project.python), "-m", project.package.name)
-    with running(copy, *command, PYTHONPATH=str(copy.path / "src"), **PRODUCTION) as service:
+    with running(project, *command, **PRODUCTION) as service:
         service.printed("startup complete")
         assert service.call("POST", "/rooms/lobby/tokens", {"user": "ann"})[0] == 401
         key = {"Authorization": "Bearer key"}
@@ -144,7 +138,7 @@ def test_it_runs_in_production(project: Project, tmp_path: Path) -> None:
         token = json.loads(body)["token"]
         with service.connect("/ws/lobby", "rooms.v1", f"bearer.{token}") as ann:
             assert receive(ann)["user"] == "ann"
-        assert "WARNING" not in service.log.read_text()
+        assert "WARNING" not in service.log.read_text(encoding="utf-8")
         if project.flavour == "channels":
             assert service.call("GET", "/static/admin/css/base.css")[0] == 200
 
@@ -152,10 +146,8 @@ def test_it_runs_in_production(project: Project, tmp_path: Path) -> None:
 def test_it_restarts_when_a_file_changes(project: Project, tmp_path: Path) -> None:
     commands = {"fastapi": [], "channels": [("manage.py", "runserver", "127.0.0.1:0")]}
     for command in [("-m", project.package.name, "--reload"), *commands[project.flavour]]:
-        shutil.rmtree(tmp_path / project.slug, ignore_errors=True)
-        copy = project.copy(tmp_path)
-        path = {"PYTHONPATH": str(copy.path / "src")}
-        with running(copy, str(project.python), *command, **path) as service:
+        copy = project.copy(tmp_path / command[0])
+        with running(copy, str(project.python), *command) as service:
             service.printed("startup complete")
             with service.connect("/ws/lobby") as ann:
                 assert receive(ann)["type"] == "welcome"
@@ -167,17 +159,15 @@ def test_it_restarts_when_a_file_changes(project: Project, tmp_path: Path) -> No
                 assert receive(ann)["type"] == "welcome"
 
 
-def test_uvicorn_alone_serves_it(project: Project, tmp_path: Path) -> None:
-    copy = project.copy(tmp_path)
+def test_uvicorn_alone_serves_it(project: Project) -> None:
     application = {
         "fastapi": ["--factory", f"{project.package.name}.app:create_app"],
         "channels": [f"{project.package.name}.asgi:application"],
     }[project.flavour]
-    path = {"PYTHONPATH": str(copy.path / "src")}
     if project.flavour == "channels":
-        copy.run(str(project.python), "manage.py", "migrate", environment=path)
+        project.run(str(project.python), "manage.py", "migrate")
     command = (str(project.python), "-m", "uvicorn", "--port", "0", *application)
-    with running(copy, *command, **path) as service:
+    with running(project, *command) as service:
         service.printed("startup complete")
         with service.connect("/ws/lobby") as ann:
             assert receive(ann)["type"] == "welcome"
@@ -185,13 +175,12 @@ def test_uvicorn_alone_serves_it(project: Project, tmp_path: Path) -> None:
             expect_close(ann, 1008, "Room does not exist")
 
 
-def test_the_client_of_its_readme_talks_to_it(project: Project, tmp_path: Path) -> None:
-    copy = project.copy(tmp_path)
+def test_the_client_of_its_readme_talks_to_it(project: Project) -> None:
     command = (str(project.python), "-m", project.package.name)
-    with running(copy, *command, PYTHONPATH=str(copy.path / "src")) as service:
-        program = (str(project.path / ".venv/bin/websockets"), f"ws://{service.address}/ws/lobby")
+    with running(project, *command) as service:
+        program = (str(project.python.parent / "websockets"), f"ws://{service.address}/ws/lobby")
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(program, text=True, **pipes) as client:  # type: ignore[call-overload]
+        with subprocess.Popen(program, encoding="utf-8", **pipes) as client:  # type: ignore[call-overload]
             read_until(client.stdout, '"type":"welcome"')
             client.stdin.write('{"type": "message", "body": "hello"}\n')
             client.stdin.flush()
@@ -199,18 +188,16 @@ def test_the_client_of_its_readme_talks_to_it(project: Project, tmp_path: Path) 
             client.stdin.close()
 
 
-def test_the_calls_of_its_readme_are_answered(project: Project, tmp_path: Path) -> None:
-    copy = project.copy(tmp_path)
-    readme = (project.path / "README.md").read_text()
+def test_the_calls_of_its_readme_are_answered(project: Project) -> None:
+    readme = (project.path / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^    (curl http://127.0.0.1:8000/rooms.*)$", readme, re.MULTILINE)
-    source = str(copy.path / "src")
     command = (str(project.python), "-m", project.package.name)
-    with running(copy, *command, PYTHONPATH=source, API_KEY="key") as service:
+    with running(project, *command, API_KEY="key") as service:
         answered = []
         for one in commands:
             curl = shlex.split(one.replace("127.0.0.1:8000", service.address), comments=True)
             status = ("--silent", "--output", os.devnull, "--write-out", "%{http_code}")
-            done = copy.run(*curl, *status)
+            done = project.run(*curl, *status)
             answered.append(done.stdout)
     # Nobody is there who could be removed.
     assert answered == ["201", "201", "202", "404", "204"]

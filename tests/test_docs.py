@@ -1,5 +1,6 @@
 """The documentation: it builds, tells what the code has, and its tutorial can be followed."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -17,13 +18,15 @@ from filelock import FileLock
 
 from .ports import free_ports
 from .project import FLAVOURS, TEMPLATE, Project, clean_environment
-from .stage import run
+from .stage import Run
 from .tutorial import Reader, read
-from .visitors import Street, find_chromium
+from .visitors import Street
 
 TUTORIAL = TEMPLATE / "docs/tutorial.md"
 PLACE = "gh:OWNER/cookiecutter-websocket"
 ADDRESS = "127.0.0.1:8000"
+# Each page waits half a second for what else it would ask for.
+WINDOWS = 6
 
 
 def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
@@ -32,7 +35,7 @@ def build(config: Path, site: Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "mkdocs", "build", "--config-file", config, "--site-dir", site],
         env=clean_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=300,
     )
@@ -52,11 +55,17 @@ def built(shared: Path) -> Path:
 def names(project: Project) -> dict[str, set[str]]:
     """Find what each page of reference has to name, in what the project has of it."""
     source = project.package
-    frames = re.findall(r': Literal\["([\w-]+)"\] = ', (source / "rooms/frames.py").read_text())
-    closes = re.search(r"= (\[.*\]);", (source / "static/closes.js").read_text(), re.DOTALL)
+    frames = re.findall(
+        r': Literal\["([\w-]+)"\] = ', (source / "rooms/frames.py").read_text(encoding="utf-8")
+    )
+    closes = re.search(
+        r"= (\[.*\]);", (source / "static/closes.js").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert closes
     rows: list[dict[str, str]] = json.loads(closes[1])
-    readme, example = ((project.path / name).read_text() for name in ("README.md", ".env.example"))
+    readme, example = (
+        (project.path / name).read_text(encoding="utf-8") for name in ("README.md", ".env.example")
+    )
     metrics = re.findall(r"^\| `(rooms_\w+)`", readme, re.MULTILINE)
     settings = re.findall(r"^#(\w+)=", example, re.MULTILINE)
     return {
@@ -68,14 +77,16 @@ def names(project: Project) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow(20)
 def test_the_reference_names_all_that_the_code_has(built: Path, project: Project) -> None:
     for page, wanted in names(project).items():
-        shown = (built / f"reference/{page}/index.html").read_text()
+        shown = (built / f"reference/{page}/index.html").read_text(encoding="utf-8")
         assert wanted
         assert wanted - set(re.findall(r"<code[^>]*>([^<]+)</code>", shown)) == set()
         assert "code:" not in shown
 
 
+@pytest.mark.slow(15)
 def test_what_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     shutil.copytree(TEMPLATE / "docs", docs)
@@ -105,8 +116,8 @@ def serving(site: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_shown_without_another_host(built: Path, scheme: str) -> None:
-    find_chromium()
+@pytest.mark.slow(20)
+def test_every_page_is_shown_without_another_host(built: Path, scheme: str, run: Run) -> None:
     paths = [str(path.relative_to(built).parent) for path in built.rglob("index.html")]
 
     async def play(street: Street) -> None:
@@ -114,16 +125,21 @@ def test_every_page_is_shown_without_another_host(built: Path, scheme: str) -> N
             asked: list[str] = []
             place = address.removeprefix("http://")
             async with street.visitor(place, color_scheme=scheme) as reader:
-                page = reader.page
-                page.on("request", lambda request: asked.append(request.url))
-                for path in paths:
-                    await page.goto(f"{address}/{path}/", wait_until="networkidle")
-                    shown = await page.evaluate("document.body.dataset.mdColorScheme")
-                    assert shown == {"light": "default", "dark": "slate"}[scheme]
-                    broken: list[str] = await page.evaluate(
-                        "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
-                    )
-                    assert broken == [], path
+                context = reader.page.context
+                context.on("request", lambda request: asked.append(request.url))
+                windows = asyncio.Semaphore(WINDOWS)
+
+                async def look(path: str) -> None:
+                    async with windows, await context.new_page() as page:
+                        await page.goto(f"{address}/{path}/", wait_until="networkidle")
+                        shown = await page.evaluate("document.body.dataset.mdColorScheme")
+                        assert shown == {"light": "default", "dark": "slate"}[scheme]
+                        broken: list[str] = await page.evaluate(
+                            "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
+                        )
+                        assert broken == [], path
+
+                await asyncio.gather(*map(look, paths))
             assert len(asked) > len(paths)
             assert [url for url in asked if not url.startswith(f"{address}/")] == []
 
@@ -131,10 +147,10 @@ def test_every_page_is_shown_without_another_host(built: Path, scheme: str) -> N
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_the_tutorial_is_followed_literally(flavour: str, tmp_path: Path) -> None:
-    find_chromium()
+@pytest.mark.slow(30)
+def test_the_tutorial_is_followed_literally(flavour: str, tmp_path: Path, run: Run) -> None:
     port = str(*free_ports(1))
-    page = TUTORIAL.read_text()
+    page = TUTORIAL.read_text(encoding="utf-8")
     for said, here in {PLACE: str(TEMPLATE), ADDRESS: f"127.0.0.1:{port}"}.items():
         assert said in page
         page = page.replace(said, here)

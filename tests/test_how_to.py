@@ -6,7 +6,6 @@ import re
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,7 +14,7 @@ from .fleet import LIMIT_SECONDS, Process
 from .pages import DOCS, Page
 from .project import FLAVOURS, TEMPLATE, Project, clean_environment
 from .recipes import Edit, Recipe, edits
-from .redis_server import RedisServer, find_program
+from .redis_server import RedisServer
 
 KEY = "a key for tests"
 # A task that is tried again keeps its id.
@@ -28,33 +27,26 @@ STEPS = {"how-to/closes.md": "A close reason", "how-to/messages.md": "A message 
 
 
 @pytest.fixture
-def page(request: pytest.FixtureRequest, project: Project, tmp_path: Path) -> Page:
+def page(request: pytest.FixtureRequest, project: Project) -> Page:
     """A page of the documentation and a project that was changed as it says first."""
-    changed = project.copy(tmp_path)
-    for recipe in Recipe.read(changed):
+    for recipe in Recipe.read(project):
         if recipe.title == STEPS.get(request.param):
             for edit in recipe.edits:
-                edit.make(changed)
-    return Page(DOCS / request.param, changed)
+                edit.make(project)
+    return Page(DOCS / request.param, project)
 
 
 @pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
+def redis_url(redis: RedisServer) -> str:
     """A Redis of the test's own."""
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = RedisServer(find_program(), folder)
-    asyncio.run(server.start())
-    yield server.url
-    server.kill()
+    asyncio.run(redis.start())
+    return redis.url
 
 
 def check(project: Project) -> None:
     """Make sure that the project is still as its owner would have it."""
     project.run("uv", "run", "python", "-m", "tests.written")
-    project.run("uv", "run", "ruff", "format", "--check", "--diff", "src", "tests")
-    project.run("uv", "run", "ruff", "check", "src", "tests")
-    project.run("uv", "run", "mypy")
+    project.check()
 
 
 @asynccontextmanager
@@ -62,9 +54,8 @@ async def visiting(
     project: Project, **settings: str
 ) -> AsyncIterator[tuple[str, ClientConnection]]:
     """Start the service, and come into its lobby; where it is, and a socket."""
-    project.run("uv", "sync")
     command = (str(project.python), "-m", project.package.name)
-    more = {"API_KEY": KEY, "PORT": "0", **settings}
+    more = {**project.settings, "API_KEY": KEY, "PORT": "0", **settings}
     process = Process("service", command, project.path, more)
     try:
         await process.start()
@@ -104,6 +95,7 @@ async def receive(socket: ClientConnection) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("page", ["how-to/identity.md"], indirect=True)
+@pytest.mark.slow(25)
 def test_the_identity_providers_users_come_in(page: Page) -> None:
     _, test = page.follow()
     check(page.project)
@@ -113,6 +105,7 @@ def test_the_identity_providers_users_come_in(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", ["how-to/closes.md"], indirect=True)
+@pytest.mark.slow(25)
 def test_a_close_is_tested(page: Page) -> None:
     (test,) = page.follow()
     (told,) = page.shown("text")
@@ -145,8 +138,9 @@ def test_clients_use_a_message_type(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", ["how-to/publish.md"], indirect=True)
+@pytest.mark.slow(25)
 def test_others_publish(page: Page, redis_url: str) -> None:
-    project = page.project
+    project = page.project.alone()
     project.run("uv", "add", "celery")
     project.run("uv", "add", "--dev", "celery-types")
     shell, node, python, tasks = page.follow()
@@ -184,13 +178,13 @@ def test_what_the_pages_name_is_there(prepared: Callable[[str], Project]) -> Non
     ]
     listing = "".join(f"/{name}\n" for name in files)
     told = "".join(
-        (project.path / name).read_text()
+        (project.path / name).read_text(encoding="utf-8")
         for project in projects
         for name in project.files()
         if name == "README.md" or re.search(r"^src/.*\.(py|lua)$", name)
     )
     for page in (path for kind in ("how-to", "explanation") for path in (DOCS / kind).glob("*.md")):
-        text = page.read_text()
+        text = page.read_text(encoding="utf-8")
         own = "".join(re.findall(r"(?ms)^ *```.*?^ *```", text))
         names = re.findall(r"(?:`|row=\")([A-Z][A-Z_]{3,})[`=\"]|\b(rooms_[a-z_]+)", text)
         paths = re.findall(r"`(\w[\w./-]*\.(?:conf|js|json|lua|md|py|yaml|yml))`", text)

@@ -3,7 +3,10 @@
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from .moving import Moving, commit, create, git, update
 from .project import CONTEXT, TEMPLATE, Project
@@ -31,19 +34,11 @@ NEW_FILE = "docs/news.md"
 GONE = "docs/page.png"
 
 
-def check(project: Project) -> None:
-    """Run the checks that are quick."""
-    project.run("uv", "run", "ruff", "format", "--check", "--diff")
-    project.run("uv", "run", "ruff", "check")
-    project.run("uv", "run", "mypy")
-    project.run("uv", "run", "pytest", "tests/test_written.py", "tests/test_config.py")
-
-
 def move_on(template: Path, flavour: str) -> None:
     """Make and commit the next version of the template."""
     for name, old, new in NEWS:
         path = template / name.replace("%s", flavour)
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert old in text, name
         path.write_text(text.replace(old, new, 1))
     folder = template / "{{cookiecutter.project_slug}}"
@@ -52,35 +47,38 @@ def move_on(template: Path, flavour: str) -> None:
     commit(template, "News")
 
 
+@pytest.mark.slow(30)
 def test_what_the_owner_changed_is_kept_and_what_is_new_arrives(
-    flavour: str, tmp_path: Path
+    flavour: str, prepared: Callable[[str], Project], tmp_path: Path
 ) -> None:
     template = Moving(tmp_path / "template").path
-    project = create(template, tmp_path / "out", flavour)
+    project = create(template, tmp_path / "out", flavour).borrowing(prepared(flavour))
     recipes = make_all(project)
     (project.path / "src/rooms_service/mine.py").write_text('"""The owner\'s."""\n')
     commit(project.path, "The owner's changes")
     move_on(template, flavour)
     update(project)
 
-    sources = [path.read_text() for path in sorted(project.package.rglob("*.py"))]
+    sources = [path.read_text(encoding="utf-8") for path in sorted(project.package.rglob("*.py"))]
     assert len([text for text in sources if "\n# News.\n" in text]) == 6
-    assert "## Keep it well\n" in (project.path / "README.md").read_text()
-    assert "news/\n" in (project.path / ".gitignore").read_text()
-    assert (project.path / NEW_FILE).read_text() == "# News of Rooms Service\n"
+    assert "## Keep it well\n" in (project.path / "README.md").read_text(encoding="utf-8")
+    assert "news/\n" in (project.path / ".gitignore").read_text(encoding="utf-8")
+    assert (project.path / NEW_FILE).read_text(encoding="utf-8") == "# News of Rooms Service\n"
     assert not (project.path / GONE).exists()
     assert recorded(project) == "99.1.0"
-    kept = json.loads((project.path / ".cruft.json").read_text())
+    kept = json.loads((project.path / ".cruft.json").read_text(encoding="utf-8"))
     assert kept["commit"] == git(template, "rev-parse", "HEAD").strip()
 
     assert (project.package / "mine.py").exists()
     for edit in (edit for recipe in recipes for edit in recipe.edits):
         added = [line for line in edit.new.splitlines() if line not in edit.old.splitlines()]
-        text = (project.path / edit.file).read_text()
+        text = (project.path / edit.file).read_text(encoding="utf-8")
         assert all(line in text for line in added), f"lost in {edit.file}"
-    check(project)
+    project.check()
+    project.run("uv", "run", "pytest", "tests/test_written.py", "tests/test_config.py")
 
 
+@pytest.mark.slow(10)
 def test_what_was_generated_before_becomes_what_is_generated_now(
     flavour: str, tmp_path: Path
 ) -> None:
@@ -92,13 +90,11 @@ def test_what_was_generated_before_becomes_what_is_generated_now(
     for name in now.files():
         if name != ".cruft.json":
             assert (project.path / name).read_bytes() == (now.path / name).read_bytes(), name
-    check(project)
-    project.run("uv", "run", "pytest", "tests/rooms")
 
 
 def recorded(project: Project) -> str:
     """Read which version of the template a project has."""
-    tools = tomllib.loads((project.path / "pyproject.toml").read_text())["tool"]
+    tools = tomllib.loads((project.path / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     version: str = tools["cookiecutter-websocket"]["version"]
     return version
 
@@ -108,7 +104,7 @@ def test_a_project_records_the_version_of_the_template(project: Project) -> None
 
 
 def test_the_version_is_one(tmp_path: Path) -> None:
-    metadata = tomllib.loads((TEMPLATE / "pyproject.toml").read_text())["project"]
+    metadata = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert metadata["version"] == CONTEXT["_version"]
     newest = re.search(r"^## (\S+), (unreleased|\d{4}-\d\d-\d\d)$", changelog(), re.MULTILINE)
     assert newest
@@ -117,4 +113,4 @@ def test_the_version_is_one(tmp_path: Path) -> None:
 
 def changelog() -> str:
     """Read the template's."""
-    return (TEMPLATE / "CHANGELOG.md").read_text()
+    return (TEMPLATE / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,4 +1,7 @@
-"""The page in a real browser, at a real service."""
+"""The page in a real browser, at a real service.
+
+Its files are the same in all flavours; what a flavour has a part in is tried with each.
+"""
 
 import re
 from pathlib import Path
@@ -7,14 +10,18 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from .stage import Site, call, run
+from .project import ONCE
+from .stage import Run, Site, call
 from .visitors import AWAY, Street, Visitor, frames
 
+pytestmark = pytest.mark.slow(5)
+
+pytestmark = pytest.mark.slow(5)
 HOSTILE = "<img src=x onerror=alert(1)>"
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 700}}
 
 
-def test_two_people_talk(site: Site) -> None:
+def test_two_people_talk(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving() as (_, address),
@@ -40,7 +47,8 @@ def test_two_people_talk(site: Site) -> None:
     run(play)
 
 
-def test_all_is_done_by_keyboard(site: Site) -> None:
+@ONCE
+def test_all_is_done_by_keyboard(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with site.serving() as (_, address), street.visitor(address) as ann:
             keyboard = ann.page.keyboard
@@ -61,7 +69,8 @@ def test_all_is_done_by_keyboard(site: Site) -> None:
     run(play)
 
 
-def test_a_room_with_a_password(site: Site) -> None:
+@ONCE
+def test_a_room_with_a_password(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving() as (_, address),
@@ -80,7 +89,7 @@ def test_a_room_with_a_password(site: Site) -> None:
     run(play)
 
 
-def test_without_guests_the_page_says_that_it_lets_nobody_in(site: Site) -> None:
+def test_without_guests_the_page_says_that_it_lets_nobody_in(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving(GUESTS="false") as (_, address),
@@ -92,7 +101,8 @@ def test_without_guests_the_page_says_that_it_lets_nobody_in(site: Site) -> None
     run(play)
 
 
-def test_a_reload_takes_up_where_it_was(site: Site) -> None:
+@ONCE
+def test_a_reload_takes_up_where_it_was(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving() as (_, address),
@@ -119,7 +129,8 @@ def test_a_reload_takes_up_where_it_was(site: Site) -> None:
     run(play)
 
 
-def test_the_newest_message_is_in_sight(site: Site) -> None:
+@ONCE
+def test_the_newest_message_is_in_sight(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with site.serving() as (_, address), street.visitor(address, **PHONE) as ann:
             await ann.enter("ann")
@@ -136,7 +147,7 @@ def test_the_newest_message_is_in_sight(site: Site) -> None:
     run(play)
 
 
-def test_what_people_type_is_only_text(site: Site) -> None:
+def test_what_people_type_is_only_text(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving() as (_, address),
@@ -169,7 +180,7 @@ def test_what_people_type_is_only_text(site: Site) -> None:
     run(play)
 
 
-def test_nothing_is_there_for_developers_without_debug(site: Site) -> None:
+def test_nothing_is_there_for_developers_without_debug(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving(DEBUG="false", GUESTS="true") as (_, address),
@@ -183,8 +194,10 @@ def test_nothing_is_there_for_developers_without_debug(site: Site) -> None:
     run(play)
 
 
-def test_everybody_can_use_it(site: Site, node_modules: Path) -> None:
-    axe = (node_modules / "axe-core/axe.min.js").read_text()
+@ONCE
+@pytest.mark.slow(20)
+def test_everybody_can_use_it(site: Site, run: Run, node_modules: Path) -> None:
+    axe = (node_modules / "axe-core/axe.min.js").read_text(encoding="utf-8")
 
     async def check(visitor: Visitor, where: str) -> None:
         found = await visitor.page.evaluate(f"{axe};axe.run()")
@@ -217,7 +230,8 @@ def test_everybody_can_use_it(site: Site, node_modules: Path) -> None:
     run(play)
 
 
-def test_the_protocol_is_shown(site: Site) -> None:
+@ONCE
+def test_the_protocol_is_shown(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with site.serving() as (_, address), street.visitor(address) as ann:
             await ann.page.get_by_role("link", name="The protocol").click()
@@ -232,8 +246,9 @@ def test_the_protocol_is_shown(site: Site) -> None:
     run(play)
 
 
+@ONCE
 def test_the_picture_of_the_page(
-    site: Site, request: pytest.FixtureRequest, tmp_path: Path
+    site: Site, run: Run, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """With `--picture` it becomes the one that the READMEs show."""
     shown = Path(__file__).parent.parent / "{{cookiecutter.project_slug}}/docs/page.png"

@@ -2,27 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Route, expect
 
-from .redis_server import RedisServer, find_program
-from .stage import Site, run
+from .project import ONCE
+from .redis_server import RedisServer
+from .stage import Run, Site
 from .visitors import AWAY, Street, Visitor, frames
 
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that is not yet started."""
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = RedisServer(find_program(), folder)
-    yield server
-    server.kill()
-
+pytestmark = pytest.mark.slow(5)
 
 # What a browser's own socket makes of a row: what it is told, then how it ends.
 SHOW_CLOSE = """async (name) => {
@@ -41,7 +31,7 @@ SHOW_CLOSE = """async (name) => {
 }"""
 
 
-def test_every_close_as_a_browser_sees_it(site: Site) -> None:
+def test_every_close_as_a_browser_sees_it(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with site.serving() as (_, address), street.visitor(address) as ann:
             closes: list[dict[str, Any]] = await ann.page.evaluate(
@@ -88,7 +78,8 @@ async def sees_close(visitor: Visitor, close: dict[str, Any]) -> None:
     await visitor.sees_state("You are here as ann.")
 
 
-def test_a_message_that_is_too_big_closes_as_the_table_says(site: Site) -> None:
+@ONCE
+def test_a_message_that_is_too_big_closes_as_the_table_says(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving(MAX_MESSAGE_BYTES="2000") as (_, address),
@@ -102,7 +93,8 @@ def test_a_message_that_is_too_big_closes_as_the_table_says(site: Site) -> None:
     run(play)
 
 
-def test_a_service_that_is_killed_under_the_page(site: Site, redis: RedisServer) -> None:
+@ONCE
+def test_a_service_that_is_killed_under_the_page(site: Site, run: Run, redis: RedisServer) -> None:
     async def play(street: Street) -> None:
         await redis.start()
         async with (
@@ -132,7 +124,9 @@ def test_a_service_that_is_killed_under_the_page(site: Site, redis: RedisServer)
     run(play)
 
 
-def test_offline_and_back(site: Site) -> None:
+@ONCE
+@pytest.mark.slow(20)
+def test_offline_and_back(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving() as (_, address),
@@ -156,7 +150,8 @@ def test_offline_and_back(site: Site) -> None:
     run(play)
 
 
-def test_a_token_that_expires_is_replaced(site: Site) -> None:
+@ONCE
+def test_a_token_that_expires_is_replaced(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with (
             site.serving() as (_, address),

@@ -70,7 +70,7 @@ def test_no_dependency_may_be_the_projects_name(project: Project) -> None:
         "print(*packages(), *(one.metadata['Name'] for one in distributions()))"
     )
     installed = project.run(str(project.python), "-c", script).stdout.split()
-    hook = (Path(__file__).parent.parent / "hooks/pre_gen_project.py").read_text()
+    hook = (Path(__file__).parent.parent / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
     listed = set(hook.partition("DEPENDENCIES = set(")[2].partition(".split()")[0].split())
     names = {re.sub(r"[-_.]+", "_", name).lower() for name in installed}
     others = {name for name in names if name.endswith(("_mypyc", "_stubs"))}

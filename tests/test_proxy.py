@@ -3,22 +3,21 @@
 import asyncio
 import http.client
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from .chaos import ROOMS, Crowd
+from .chaos import ROOMS, SERVICE_RESTART, Crowd
 from .fleet import LIMIT_SECONDS, Fleet, sign, until
 from .ports import free_ports
 from .project import Project
 from .proxy import find_nginx, proxying
-from .redis_server import RedisServer, find_program
-from .test_chaos import SERVICE_RESTART, Stage, settle
+from .redis_server import RedisServer
+from .truth import Stage, settle
 
 # Loopback has many addresses.
 CLIENT, PROXY, STRANGER = "127.0.0.5", "127.0.0.1", "127.0.0.9"
@@ -27,39 +26,33 @@ FORGED = "203.0.113.7"
 Play = Callable[[Fleet, str], Awaitable[None]]
 
 
-@pytest.fixture
-def copy(project: Project, tmp_path: Path) -> Project:
-    """A copy of the project, where there is a proxy for it."""
+@pytest.fixture(autouse=True)
+def _proxy() -> None:
     find_nginx()
-    return project.copy(tmp_path)
 
 
 @pytest.fixture
-def stage(copy: Project, project: Project, tmp_path: Path) -> Iterator[Stage]:
-    """The copy, and a Redis for its replicas."""
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    server = RedisServer(find_program(), folder)
-    yield Stage(copy, project.python, server)
-    server.kill()
+def stage(project: Project, redis: RedisServer) -> Stage:
+    """The project, and a Redis for its replicas."""
+    return Stage(project, redis)
 
 
 @asynccontextmanager
 async def behind_proxy(
-    copy: Project, python: Path, replicas: int, redis_url: str = ""
+    project: Project, replicas: int, redis_url: str = ""
 ) -> AsyncIterator[tuple[Fleet, str]]:
     """Start replicas and the proxy; they and where it is."""
     ports = free_ports(replicas)
-    fleet = Fleet(copy, python, redis_url, ROOMS, ports)
-    async with fleet.running(), proxying(copy, ports) as address:
+    fleet = Fleet(project, redis_url, ROOMS, ports)
+    async with fleet.running(), proxying(project, ports) as address:
         yield fleet, address
 
 
-def run(copy: Project, project: Project, play: Play) -> None:
+def run(project: Project, play: Play) -> None:
     """Play with one replica behind the proxy."""
 
     async def scene() -> None:
-        async with behind_proxy(copy, project.python, 1) as (fleet, address):
+        async with behind_proxy(project, 1) as (fleet, address):
             await play(fleet, address)
 
     asyncio.run(scene())
@@ -84,7 +77,7 @@ async def receive(socket: ClientConnection) -> dict[str, object]:
     return frame
 
 
-def test_sockets_pass_with_all_that_they_say(copy: Project, project: Project) -> None:
+def test_sockets_pass_with_all_that_they_say(project: Project) -> None:
     async def play(_: Fleet, address: str) -> None:
         async with join(address, "ann", f"http://{address}") as ann:
             assert ann.subprotocol == "rooms.v1"
@@ -97,10 +90,10 @@ def test_sockets_pass_with_all_that_they_say(copy: Project, project: Project) ->
         assert closed.value.rcvd
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "Room does not exist")
 
-    run(copy, project, play)
+    run(project, play)
 
 
-def test_the_pages_of_others_stay_out(copy: Project, project: Project) -> None:
+def test_the_pages_of_others_stay_out(project: Project) -> None:
     async def play(_: Fleet, address: str) -> None:
         host, port = address.split(":")
         for origin in (f"http://{host}", f"http://{host}:{int(port) - 1}", "http://example.org"):
@@ -108,10 +101,10 @@ def test_the_pages_of_others_stay_out(copy: Project, project: Project) -> None:
                 await join(address, "ann", origin)
             assert refused.value.response.status_code == 403
 
-    run(copy, project, play)
+    run(project, play)
 
 
-def test_the_service_says_what_is_too_large(copy: Project, project: Project) -> None:
+def test_the_service_says_what_is_too_large(project: Project) -> None:
     def post(address: str) -> tuple[int, object]:
         connection = http.client.HTTPConnection(address, timeout=LIMIT_SECONDS)
         connection.request("POST", "/rooms", b" " * (2 << 20))
@@ -124,7 +117,7 @@ def test_the_service_says_what_is_too_large(copy: Project, project: Project) -> 
         answer = await asyncio.to_thread(post, address)
         assert answer == (413, {"detail": "The body is too large."})
 
-    run(copy, project, play)
+    run(project, play)
 
 
 @pytest.mark.parametrize(
@@ -133,18 +126,18 @@ def test_the_service_says_what_is_too_large(copy: Project, project: Project) -> 
     ids=["address", "network", "untrusted"],
 )
 def test_only_a_trusted_proxy_says_whose_request_it_is(
-    copy: Project, project: Project, trusted: str, seen: str
+    project: Project, trusted: str, seen: str
 ) -> None:
-    (copy.path / ".env").write_text(f"FORWARDED_ALLOW_IPS={trusted}\n")
+    (project.path / ".env").write_text(f"FORWARDED_ALLOW_IPS={trusted}\n")
 
     async def play(fleet: Fleet, address: str) -> None:
         assert await seen_as(fleet, address, "call", CLIENT) == {seen}
         assert await seen_as(fleet, address, "socket", CLIENT) == {seen}
 
-    run(copy, project, play)
+    run(project, play)
 
 
-def test_a_client_that_is_no_proxy_is_not_believed(copy: Project, project: Project) -> None:
+def test_a_client_that_is_no_proxy_is_not_believed(project: Project) -> None:
     async def play(fleet: Fleet, _: str) -> None:
         (direct,) = fleet.addresses()
         assert await seen_as(fleet, direct, "call", CLIENT) == {CLIENT}
@@ -152,7 +145,7 @@ def test_a_client_that_is_no_proxy_is_not_believed(copy: Project, project: Proje
         # So it is the address that counts.
         assert await seen_as(fleet, direct, "trusted-call", PROXY) == {FORGED}
 
-    run(copy, project, play)
+    run(project, play)
 
 
 async def seen_as(fleet: Fleet, address: str, mark: str, source: str) -> set[str]:
@@ -188,10 +181,11 @@ def call(address: str, path: str, source: str) -> None:
     connection.close()
 
 
+@pytest.mark.slow(20)
 def test_nobody_misses_a_message_while_replicas_are_replaced(stage: Stage) -> None:
     async def play() -> None:
         await stage.server.start()
-        async with behind_proxy(stage.copy, stage.python, 2, stage.server.url) as (fleet, address):
+        async with behind_proxy(stage.project, 2, stage.server.url) as (fleet, address):
             crowd = Crowd.of_many(lambda: [address])
             async with crowd.talking():
                 for process in fleet.processes * 2:

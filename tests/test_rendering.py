@@ -18,7 +18,8 @@ PICTURE = "docs/page.png"
 # AsyncAPI calls a path of sockets a channel.
 OTHER_CHANNELS = ("rooms/asyncapi.py", "static/protocol.js", "contract/test_page.py")
 TREES = {
-    name: (Path(__file__).parent / f"trees/{name}.txt").read_text().splitlines() for name in OTHERS
+    name: (Path(__file__).parent / f"trees/{name}.txt").read_text(encoding="utf-8").splitlines()
+    for name in OTHERS
 }
 
 
@@ -30,7 +31,7 @@ def test_there_is_no_trace_of_the_other_flavour(project: Project) -> None:
     for name in project.files():
         assert not OTHERS[project.flavour].search(name)
         if name != PICTURE:
-            text = (project.path / name).read_text()
+            text = (project.path / name).read_text(encoding="utf-8")
             found = set(OTHERS[project.flavour].findall(text))
             found -= {"channels"} if name.endswith(OTHER_CHANNELS) else set()
             assert not found, f"{name} speaks of {found}"
@@ -40,7 +41,7 @@ def test_no_template_language_is_left(project: Project) -> None:
     left = re.compile(r"\{\{ ?cookiecutter|\{%|%\}|cookiecutter\.")
     for name in project.files():
         if name != PICTURE:
-            assert not left.search((project.path / name).read_text()), name
+            assert not left.search((project.path / name).read_text(encoding="utf-8")), name
 
 
 def test_what_is_shared_is_the_same_to_the_byte(
@@ -50,6 +51,7 @@ def test_what_is_shared_is_the_same_to_the_byte(
     for folder in (
         "src/rooms_service/rooms",
         "src/rooms_service/rooms/redis",
+        "src/rooms_service/static",
         "tests/contract",
         "tests/rooms",
     ):
@@ -64,12 +66,12 @@ def test_the_core_imports_no_framework() -> None:
     package = TEMPLATE / "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
     imports = r"^\s*(from|import) (fastapi|starlette|django|channels|uvicorn)"
     for path in (package / "rooms").rglob("*.py"):
-        assert not re.search(imports, path.read_text(), re.MULTILINE), path.name
+        assert not re.search(imports, path.read_text(encoding="utf-8"), re.MULTILINE), path.name
 
 
 def test_no_python_file_has_template_control_flow() -> None:
     for path in (TEMPLATE / "{{cookiecutter.project_slug}}").rglob("*.py"):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert "{%" not in text
         assert set(re.findall(r"\{\{.*?\}\}", text)) <= {"{{cookiecutter.__package}}"}
 
@@ -77,7 +79,7 @@ def test_no_python_file_has_template_control_flow() -> None:
 @pytest.mark.parametrize("license_name", LICENSES)
 def test_each_licence_is_whole(license_name: str, tmp_path: Path) -> None:
     project = Project.render(tmp_path, "fastapi", license=license_name, author_name="The Testers")
-    text = (project.path / "LICENSE").read_text()
+    text = (project.path / "LICENSE").read_text(encoding="utf-8")
     assert "The Testers" in text
     opening = {
         "MIT": "MIT License",
@@ -87,15 +89,19 @@ def test_each_licence_is_whole(license_name: str, tmp_path: Path) -> None:
     }
     assert text.startswith(opening[license_name])
     assert ("Apache License" in text) == (license_name == "Apache-2.0")
-    metadata = tomllib.loads((project.path / "pyproject.toml").read_text())["project"]
+    metadata = tomllib.loads((project.path / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     expected = "LicenseRef-Proprietary" if license_name == "Proprietary" else license_name
     assert metadata["license"] == expected
 
 
 def test_configuration_is_well_formed(project: Project) -> None:
     for name in (".pre-commit-config.yaml", ".github/workflows/test.yml", "compose.yaml"):
-        assert yaml.safe_load((project.path / name).read_text())
-    assert "${{ matrix.python }}" in (project.path / ".github/workflows/test.yml").read_text()
+        assert yaml.safe_load((project.path / name).read_text(encoding="utf-8"))
+    assert "${{ matrix.python }}" in (project.path / ".github/workflows/test.yml").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_repository_is_made_only_where_there_is_none(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """The oldest and the newest of what the template and its projects run with."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from .project import Project, cookiecutter
+from .project import IN_PARALLEL, Project, cookiecutter
 
 
 @pytest.mark.parametrize("version", ["cookiecutter==2.7.0", "cookiecutter@latest"])
@@ -19,29 +20,34 @@ def test_it_renders_with_the_oldest_and_the_newest_cookiecutter(
     assert f"    cd {rendered.path}\n    uv run {rendered.slug} " in done.stdout
 
 
-def test_it_works_with_the_oldest_libraries_that_it_allows(flavour: str, tmp_path: Path) -> None:
-    project = Project.render(tmp_path, flavour)
-    project.run("uv", "sync", "--resolution", "lowest-direct")
-    project.run(str(project.python), "-m", "pytest", "--exitfirst")
-
-
-def test_it_works_on_the_newest_python_here_and_all_of_it_is_tested(
+@pytest.mark.slow(100)
+def test_it_works_with_the_oldest_python_and_libraries_that_it_allows(
     flavour: str, tmp_path: Path
 ) -> None:
     project = Project.render(tmp_path, flavour)
-    version, python = newest_python(project)
-    project.run("uv", "sync", "--python", python)
+    _, python = min(pythons(project))
+    project.run("uv", "sync", "--python", python, "--resolution", "lowest-direct")
+    project.run(str(project.python), "-m", "pytest", "--exitfirst", environment=IN_PARALLEL)
+
+
+@pytest.mark.slow(120)
+def test_it_works_with_the_newest_python_and_libraries_and_all_of_it_is_tested(
+    flavour: str, tmp_path: Path
+) -> None:
+    project = Project.render(tmp_path, flavour)
+    version, python = max(pythons(project))
     # Before 3.12 Python traces no more of a coroutine into which an error was thrown.
     least = 100 if version >= (3, 12) else 95
     options = ("--cov", "--cov-report=term-missing", f"--cov-fail-under={least}")
-    project.run(str(project.python), "-m", "pytest", "--exitfirst", *options)
-    project.run("uv", "run", "mypy")
+    settings = {"UV_PYTHON": python}
+    project.run("uv", "run", "pytest", "--exitfirst", *options, environment=settings | IN_PARALLEL)
+    project.run("uv", "run", "mypy", environment=settings)
 
 
-def newest_python(project: Project) -> tuple[tuple[int, int], str]:
-    """Find the newest released interpreter that uv or pyenv has on this machine."""
+def pythons(project: Project) -> list[tuple[tuple[int, ...], str]]:
+    """Find the released interpreters of uv and pyenv that the project may run with."""
     listing = ("uv", "python", "list", "--only-installed", "--output-format", "json")
-    found: dict[tuple[int, int], str] = {
+    found: dict[tuple[int, ...], str] = {
         (one["version_parts"]["major"], one["version_parts"]["minor"]): one["path"]
         for one in json.loads(project.run(*listing).stdout)
         if one["implementation"] == "cpython" and one["version"].replace(".", "").isdigit()
@@ -49,4 +55,7 @@ def newest_python(project: Project) -> tuple[tuple[int, int], str]:
     for path in Path.home().glob(".pyenv/versions/3.*/bin/python"):
         major, minor, _ = path.parent.parent.name.split(".")
         found[int(major), int(minor)] = str(path)
-    return max(found.items())
+    metadata = tomllib.loads((project.path / "pyproject.toml").read_text(encoding="utf-8"))
+    least = metadata["project"]["requires-python"].removeprefix(">=")
+    oldest = tuple(map(int, least.split(".")))
+    return [(version, path) for version, path in found.items() if version >= oldest]

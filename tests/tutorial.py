@@ -13,6 +13,7 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
+from . import processes
 from .fleet import until
 from .project import FLAVOURS, clean_environment
 from .visitors import AWAY, Street, Visitor
@@ -101,7 +102,8 @@ class Terminal:
         self._keyboard, screen = os.openpty()
         termios.tcsetwinsize(screen, (50, 200))
         self._shell = subprocess.Popen(
-            ["setsid", "--ctty", "bash", "--noprofile", "--norc"],
+            # Where the tests run by nohup, closing the window would else end nothing.
+            ["env", "--default-signal=HUP", "setsid", "--ctty", "bash", "--noprofile", "--norc"],
             cwd=folder,
             env={**clean_environment(), **settings},
             stdin=screen,
@@ -148,10 +150,15 @@ class Terminal:
         """Close its window, which ends what runs in it."""
         asyncio.get_running_loop().remove_reader(self._keyboard)
         os.close(self._keyboard)
+
+        def started() -> list[int]:
+            return processes.of_session(self._shell.pid)
+
         try:
-            await until(lambda: self._shell.poll() is not None, lambda: "the shell to end")
+            await until(lambda: not started(), lambda: f"{started()} to end")
         finally:
-            self._shell.kill()
+            for pid in started():
+                processes.kill(pid)
             self._shell.wait()
 
 

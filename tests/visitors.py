@@ -101,9 +101,11 @@ class Street:
         """Let somebody come to the page; in the end the console must have told of no error."""
         context = await self._browser.new_context(**options)
         visitor = Visitor(await context.new_page(), address, allowed)
-        await visitor.come()
-        yield visitor
-        await context.close()
+        try:
+            await visitor.come()
+            yield visitor
+        finally:
+            await context.close()
         assert visitor.errors == []
 
 
