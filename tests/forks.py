@@ -1,0 +1,109 @@
+"""Runs a project's tests again and again, each time in a fork of a process that is warm.
+
+Starting Python, pytest and the framework takes longer than most tests do. The warm process is
+`python forks.py` in a project, on the project's interpreter: it has imported the libraries, but
+nothing of the project.
+"""
+
+import ast
+import compileall
+import faulthandler
+import gc
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+# pytest's options in the project would spread tests over processes, which would not be warm.
+_OPTIONS = ["-o", "addopts=", "-ra", "--strict-config", "--strict-markers", "-p", "no:cacheprovider"]
+# What is imported already, plugins of pytest's own, is not to be rewritten.
+_WARNINGS = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+
+
+class Runner:
+    """The warm process of a project, to be used as a context."""
+
+    def __init__(self, project: Path, python: Path, environment: dict[str, str]) -> None:
+        self._warm = subprocess.Popen(
+            [python, __file__],
+            cwd=project,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "Runner":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._warm.communicate()
+
+    def run(self, copy: Path, tests: Sequence[str], limit: float) -> tuple[int, str]:
+        """Run tests of a copy of the project up to the first failure, for `limit` seconds at most.
+
+        Returns:
+            pytest's exit code, and what it printed.
+        """
+        assert self._warm.stdin
+        assert self._warm.stdout
+        with tempfile.TemporaryDirectory() as folder:
+            printed = Path(folder) / "printed"
+            request = [str(copy), [*tests, "--exitfirst", f"--basetemp={folder}/temp"], str(printed), limit]
+            print(json.dumps(request), file=self._warm.stdin, flush=True)
+            return int(self._warm.stdout.readline()), printed.read_text()
+
+
+def main() -> None:
+    """Serve requests from stdin, until its end."""
+    compileall.compile_dir("src", quiet=1)
+    for module in {*imports(), *(entry.module for entry in entry_points(group="pytest11"))}:
+        # Some parts of a framework can only be imported once it is configured.
+        with suppress(Exception):
+            importlib.import_module(module)
+    gc.freeze()
+    for line in sys.stdin:
+        fork = os.fork()
+        if not fork:
+            run(*json.loads(line))
+        print(os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]), flush=True)
+
+
+def imports() -> Iterator[str]:
+    """List the libraries' modules that the project imports."""
+    own = {"tests", *(path.name for path in Path("src").iterdir())}
+    for path in Path().glob("[st]*/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            else:
+                continue
+            yield from (name for name in names if name.partition(".")[0] not in own)
+
+
+def run(copy: str, arguments: list[str], printed: str, limit: float) -> None:
+    """Run pytest in this process, and end it."""
+    for stream, path in ((0, os.devnull), (1, printed), (2, printed)):
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
+    os.chdir(copy)
+    # Also for the processes that tests start.
+    os.environ["PYTHONPATH"] = f"{copy}/src"
+    sys.path[:0] = [copy, f"{copy}/src"]
+    faulthandler.dump_traceback_later(limit, exit=True)
+    code = pytest.main([*_OPTIONS, *_WARNINGS, *arguments])
+    sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""A service that is broken on purpose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..mutating import MutationError, Replacement, TextReplacement
+from ..project import FLAVOURS
+
+ENDINGS = "contract/test_endings.py::test_a_connection_ends_as_the_close_table_says"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What the broken service does, the changes that break it, and the test that must notice.
+
+    `caught_by` is a node of pytest's, below the `tests/` of the service.
+    """
+
+    name: str
+    changes: Sequence[Replacement | TextReplacement]
+    caught_by: str
+    flavours: Sequence[str] = tuple(FLAVOURS)
+
+    def apply(self, package: Path) -> None:
+        """Break a package.
+
+        Raises:
+            MutationError: a change does not fit.
+        """
+        for change in self.changes:
+            try:
+                change.apply(package)
+            except MutationError as error:
+                raise MutationError(f"{self.name}: {error}") from error
