@@ -22,14 +22,17 @@ from pathlib import Path
 
 import pytest
 
-# pytest's options in the project would spread tests over processes, which would not be warm.
-_OPTIONS = ["-o", "addopts=", "-ra", "--strict-config", "--strict-markers", "-p", "no:cacheprovider"]
-# What is imported already, plugins of pytest's own, is not to be rewritten.
-_WARNINGS = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+_OPTIONS = [
+    # The project's own options may spread the tests over processes that are not warm.
+    *("-o", "addopts=", "-ra", "--strict-config", "--strict-markers"),
+    *("--exitfirst", "-p", "no:cacheprovider"),
+    # The warm process has imported plugins whose assertions pytest would have rewritten.
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+]
 
 
 class Runner:
-    """The warm process of a project, to be used as a context."""
+    """The warm process of a project."""
 
     def __init__(self, project: Path, python: Path, environment: dict[str, str]) -> None:
         self._warm = subprocess.Popen(
@@ -41,14 +44,14 @@ class Runner:
             text=True,
         )
 
-    def __enter__(self) -> "Runner":
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """End the process."""
         self._warm.communicate()
 
-    def run(self, copy: Path, tests: Sequence[str], limit: float) -> tuple[int, str]:
-        """Run tests of a copy of the project up to the first failure, for `limit` seconds at most.
+    def run(
+        self, copy: Path, tests: Sequence[str], limit: float, **environment: str
+    ) -> tuple[int, str]:
+        """Run tests of a copy of the project up to the first failure; `limit` in seconds.
 
         Returns:
             pytest's exit code, and what it printed.
@@ -57,7 +60,10 @@ class Runner:
         assert self._warm.stdout
         with tempfile.TemporaryDirectory() as folder:
             printed = Path(folder) / "printed"
-            request = [str(copy), [*tests, "--exitfirst", f"--basetemp={folder}/temp"], str(printed), limit]
+            # The package of the copy, also in processes that the tests start.
+            environment = {**environment, "PYTHONPATH": str(copy / "src")}
+            arguments = [*_OPTIONS, f"--basetemp={folder}/temp", *tests]
+            request = [str(copy), arguments, str(printed), limit, environment]
             print(json.dumps(request), file=self._warm.stdin, flush=True)
             return int(self._warm.stdout.readline()), printed.read_text()
 
@@ -65,10 +71,12 @@ class Runner:
 def main() -> None:
     """Serve requests from stdin, until its end."""
     compileall.compile_dir("src", quiet=1)
+    # Part of Django can only be imported once it is configured, and says so in many ways.
+    sys.unraisablehook = lambda _: None
     for module in {*imports(), *(entry.module for entry in entry_points(group="pytest11"))}:
-        # Some parts of a framework can only be imported once it is configured.
         with suppress(Exception):
             importlib.import_module(module)
+    sys.unraisablehook = sys.__unraisablehook__
     gc.freeze()
     for line in sys.stdin:
         fork = os.fork()
@@ -91,16 +99,17 @@ def imports() -> Iterator[str]:
             yield from (name for name in names if name.partition(".")[0] not in own)
 
 
-def run(copy: str, arguments: list[str], printed: str, limit: float) -> None:
+def run(
+    copy: str, arguments: list[str], printed: str, limit: float, environment: dict[str, str]
+) -> None:
     """Run pytest in this process, and end it."""
     for stream, path in ((0, os.devnull), (1, printed), (2, printed)):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), stream)
     os.chdir(copy)
-    # Also for the processes that tests start.
-    os.environ["PYTHONPATH"] = f"{copy}/src"
-    sys.path[:0] = [copy, f"{copy}/src"]
+    os.environ.update(environment)
+    sys.path[:0] = [copy, environment["PYTHONPATH"]]
     faulthandler.dump_traceback_later(limit, exit=True)
-    code = pytest.main([*_OPTIONS, *_WARNINGS, *arguments])
+    code = pytest.main(arguments)
     sys.stdout.flush()
     os._exit(code)
 

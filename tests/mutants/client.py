@@ -1,12 +1,16 @@
 """The page's client comes back as it is told, and loses nothing."""
 
+from functools import partial
+
 from ..mutating import TextReplacement
 from .mutant import Mutant
 
-TESTED_BY = "client/test_rooms_js.py::test_the_client"
+BrokenClient = partial(
+    Mutant, caught_by="client/test_rooms_js.py::test_the_client", flavours=["fastapi"]
+)
 
 MUTANTS = [
-    Mutant(
+    BrokenClient(
         "the client forgets the messages that were under way",
         [
             TextReplacement(
@@ -15,16 +19,14 @@ MUTANTS = [
                 "      pending.waits = pending.waits;\n    }\n  }\n",
             )
         ],
-        TESTED_BY,
-        ["fastapi"],
+        caught_by_script="a.lost.receipt.that.can.t.come",
     ),
-    Mutant(
+    BrokenClient(
         "the client reconnects without its position",
         [TextReplacement("rooms.js", "if (this.#position !== null) {", "if (false) {")],
-        TESTED_BY,
-        ["fastapi"],
+        caught_by_script="a.lost.receipt.comes",
     ),
-    Mutant(
+    BrokenClient(
         "the client does not wait as long as it is told",
         [
             TextReplacement(
@@ -33,29 +35,25 @@ MUTANTS = [
                 "null",
             )
         ],
-        TESTED_BY,
-        ["fastapi"],
+        caught_by_script="after.SERVICE_RESTART",
     ),
-    Mutant(
+    BrokenClient(
         "the client does not notice a dead connection",
         [
             TextReplacement(
                 "rooms.js", 'this.#after("beat", this.#options.heartbeat, this.#doubt);', ""
             )
         ],
-        TESTED_BY,
-        ["fastapi"],
+        caught_by_script="a.dead.connection",
     ),
-    Mutant(
+    BrokenClient(
         "the client does not wait longer after each failure",
         [TextReplacement("rooms.js", "firstDelay * 2 ** this.#failures++", "firstDelay")],
-        TESTED_BY,
-        ["fastapi"],
+        caught_by_script="delays.grow",
     ),
-    Mutant(
+    BrokenClient(
         "the client stops where it should come back",
         [TextReplacement("rooms.js", 'if (row?.advice === "STOP") {', "if (row?.advice) {")],
-        TESTED_BY,
-        ["fastapi"],
+        caught_by_script="after.ROOM_FULL",
     ),
 ]

@@ -164,7 +164,11 @@ MUTANTS = [
     # A stop closes every connection.
     Mutant(
         "a stop forgets the connections that are closing",
-        [replace("ConnectionManager.end", "self._depart(_)", "...\nself._roster.remove(connection)")],
+        [
+            replace(
+                "ConnectionManager.end", "self._depart(_)", "...\nself._roster.remove(connection)"
+            )
+        ],
         "rooms/test_drain.py::test_a_stuck_client_is_waited_for_but_no_longer_than_allowed",
     ),
     Mutant(

@@ -14,13 +14,15 @@ ENDINGS = "contract/test_endings.py::test_a_connection_ends_as_the_close_table_s
 class Mutant:
     """What the broken service does, the changes that break it, and the test that must notice.
 
-    `caught_by` is a node of pytest's, below the `tests/` of the service.
+    `caught_by` is a test as pytest names it, below the service's `tests/`; `caught_by_script` is a
+    regular expression for tests of the client's, which one test of pytest's runs.
     """
 
     name: str
     changes: Sequence[Replacement | TextReplacement]
     caught_by: str
     flavours: Sequence[str] = tuple(FLAVOURS)
+    caught_by_script: str = ""
 
     def apply(self, package: Path) -> None:
         """Break a package.

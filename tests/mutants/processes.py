@@ -1,6 +1,6 @@
 """Processes hear each other, and outlast what they depend on."""
 
-from ..mutating import never, remove, replace
+from ..mutating import remove, replace
 from .mutant import Mutant
 
 MUTANTS = [
