@@ -26,6 +26,8 @@ _OPTIONS = [
     # The project's own options may spread the tests over processes that are not warm.
     *("-o", "addopts=", "-ra", "--strict-config", "--strict-markers"),
     *("--exitfirst", "-p", "no:cacheprovider"),
+    # With other examples a broken service may pass in one run and not in the next.
+    "--hypothesis-seed=1",
     # The warm process has imported plugins whose assertions pytest would have rewritten.
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 ]

@@ -1,7 +1,7 @@
 """The accept comes first; each close has its code, its reason and its last words."""
 
 from ..mutating import always, never, remove, replace
-from .mutant import ENDINGS, Mutant
+from .mutant import Mutant, ending
 
 MUTANTS = [
     # The accept comes first.
@@ -17,7 +17,7 @@ MUTANTS = [
                 "...",
             )
         ],
-        ENDINGS,
+        ending("ROOM_NOT_FOUND"),
         ["fastapi"],
     ),
     Mutant(
@@ -32,7 +32,7 @@ MUTANTS = [
                 "...",
             )
         ],
-        ENDINGS,
+        ending("ROOM_NOT_FOUND"),
         ["channels"],
     ),
     Mutant(
@@ -50,7 +50,7 @@ MUTANTS = [
                 "...",
             )
         ],
-        ENDINGS,
+        ending("ROOM_NOT_FOUND"),
         ["fastapi"],
     ),
     Mutant(
@@ -68,14 +68,14 @@ MUTANTS = [
                 "...",
             )
         ],
-        ENDINGS,
+        ending("TOKEN_EXPIRED"),
         ["channels"],
     ),
     # Every close has its code and its reason.
     Mutant(
         "connections are never closed",
         [replace("Outbox._send_all", "await self._close(...)", "self.sealed = True")],
-        ENDINGS,
+        ending("ROOM_NOT_FOUND"),
     ),
     Mutant(
         "the close table has another code for a closed room",
@@ -85,7 +85,7 @@ MUTANTS = [
     Mutant(
         "the close frame has another code than the close table",
         [replace("Connection.finish", "row.code", "3999")],
-        ENDINGS,
+        ending("ROOM_NOT_FOUND"),
     ),
     Mutant(
         "the close table has another reason for a full room",
@@ -95,13 +95,13 @@ MUTANTS = [
     Mutant(
         "the close frame has no reason",
         [replace("Connection.finish", 'row.reason or ""', '""')],
-        ENDINGS,
+        ending("ROOM_NOT_FOUND"),
     ),
     # Last words and waiting messages come before the close, and nothing after it.
     Mutant(
         "last words are not sent",
         [never("Connection.finish", "row.last_words")],
-        ENDINGS,
+        ending("TOKEN_EXPIRED"),
     ),
     Mutant(
         "last words are sent after the close",
@@ -116,7 +116,7 @@ MUTANTS = [
                 "    await self._send(ending[2].text)",
             ),
         ],
-        ENDINGS,
+        ending("TOKEN_EXPIRED"),
     ),
     Mutant(
         "a close drops the messages that wait",
@@ -143,7 +143,7 @@ MUTANTS = [
                 "pass",
             )
         ],
-        ENDINGS,
+        ending("INTERNAL_ERROR"),
     ),
     Mutant(
         "an exception is logged and the connection stays open",
@@ -154,7 +154,7 @@ MUTANTS = [
                 'logger.exception("A connection failed", extra=facts(connection))',
             )
         ],
-        ENDINGS,
+        ending("INTERNAL_ERROR"),
     ),
     Mutant(
         "an exception that escapes the application is not told by a close with 1011",

@@ -1,7 +1,7 @@
 """What one client takes has a limit, and the others do not notice."""
 
 from ..mutating import always, never, remove, replace
-from .mutant import ENDINGS, Mutant
+from .mutant import Mutant, ending
 
 MUTANTS = [
     Mutant(
@@ -12,12 +12,12 @@ MUTANTS = [
     Mutant(
         "binary frames are ignored",
         [replace("ConnectionManager._act", "raise ClosedError(Close.BINARY_FRAME)", "return")],
-        ENDINGS,
+        ending("BINARY_FRAME"),
     ),
     Mutant(
         "the rate of messages is not limited",
         [never("ConnectionManager._act", "not connection.rate.allow()")],
-        ENDINGS,
+        ending("TOO_MANY_MESSAGES"),
     ),
     # Slow readers.
     Mutant(

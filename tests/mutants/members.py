@@ -1,7 +1,7 @@
 """Members come, go and are counted, and rooms are looked after."""
 
 from ..mutating import TextReplacement, always, never, remove, replace
-from .mutant import ENDINGS, Mutant
+from .mutant import Mutant, ending
 
 MUTANTS = [
     Mutant(
@@ -40,7 +40,7 @@ MUTANTS = [
     Mutant(
         "a room admits more members than its capacity",
         [replace("MemoryPresence.join", "len(_) >= capacity", "False")],
-        ENDINGS,
+        ending("ROOM_FULL"),
     ),
     # Rooms.
     Mutant(

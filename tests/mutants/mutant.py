@@ -7,8 +7,6 @@ from pathlib import Path
 from ..mutating import MutationError, Replacement, TextReplacement
 from ..project import FLAVOURS
 
-ENDINGS = "contract/test_endings.py::test_a_connection_ends_as_the_close_table_says"
-
 
 @dataclass(frozen=True)
 class Mutant:
@@ -35,3 +33,9 @@ class Mutant:
                 change.apply(package)
             except MutationError as error:
                 raise MutationError(f"{self.name}: {error}") from error
+
+
+def ending(row: str) -> str:
+    """Name the test of a row of the close table."""
+    test = "test_a_connection_ends_as_the_close_table_says"
+    return f"contract/test_endings.py::{test}[rooms.v1-{row}]"

@@ -1,14 +1,14 @@
 """Tokens, passwords, origins and sessions decide who comes in, and stay secret."""
 
 from ..mutating import never, remove, replace
-from .mutant import ENDINGS, Mutant
+from .mutant import Mutant, ending
 
 MUTANTS = [
     # Tokens.
     Mutant(
         "an expired token is accepted",
         [never("Tokens.check", "_ <= self._clock.time()")],
-        ENDINGS,
+        ending("TOKEN_EXPIRED"),
     ),
     Mutant(
         "a token that expires ends no connection",
@@ -23,7 +23,7 @@ MUTANTS = [
     Mutant(
         "a token for another room is accepted",
         [never("Tokens.check", 'claims["room"] != _')],
-        ENDINGS,
+        ending("WRONG_ROOM"),
     ),
     Mutant(
         "a secret key that can be guessed causes no warning",

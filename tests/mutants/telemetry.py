@@ -1,7 +1,7 @@
 """Logs tell no secret, and metrics count what happens."""
 
 from ..mutating import remove, replace
-from .mutant import ENDINGS, Mutant
+from .mutant import Mutant, ending
 
 MUTANTS = [
     Mutant(
@@ -29,7 +29,7 @@ MUTANTS = [
                 "metrics.CLOSES.labels(metrics.CLIENT_LEFT)",
             )
         ],
-        ENDINGS,
+        ending("ROOM_NOT_FOUND"),
     ),
     Mutant(
         "deliveries are not counted",
