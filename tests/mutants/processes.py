@@ -1,0 +1,52 @@
+"""Processes hear each other, and outlast what they depend on."""
+
+from ..mutating import remove, replace
+from .mutant import Mutant
+
+MUTANTS = [
+    Mutant(
+        "a process is ready without Redis",
+        [remove("ConnectionManager.ready", "await self.engine.ping()")],
+        "contract/test_processes.py::test_redis_away_is_told_and_what_was_said_then_arrives",
+    ),
+    Mutant(
+        "rooms that begin while the bus begins are not heard",
+        [
+            replace(
+                "RedisBus._listen",
+                "await self._subscribe_all(pubsub)",
+                "await pubsub.subscribe(*self._rooms)",
+            )
+        ],
+        "rooms/test_bus.py::test_rooms_that_begin_while_the_bus_begins_are_heard",
+        ["fastapi"],
+    ),
+    Mutant(
+        "rooms that begin while the bus begins are not heard",
+        [replace("LayerBus.subscribe", "self._opening", "asyncio.Lock()")],
+        "rooms/test_bus.py::test_rooms_that_begin_while_the_bus_begins_are_heard",
+        ["channels"],
+    ),
+    Mutant(
+        "every process says what was sent to all of them",
+        [replace("LayerBus._say", "asked.id", "None")],
+        "contract/test_django.py::test_what_every_process_is_sent_is_said_once",
+        ["channels"],
+    ),
+    Mutant(
+        "an event of another release deafens a process",
+        [replace("LayerBus._listen", "Exception", "KeyError")],
+        "contract/test_django.py::test_what_no_process_understands_is_logged",
+        ["channels"],
+    ),
+    Mutant(
+        "a process that cannot list the rooms does not tell that it lives",
+        [replace("Feeds.check", "failure = error", "raise error")],
+        "rooms/test_checks.py::test_the_roll_is_called_though_the_rooms_cannot_be_listed",
+    ),
+    Mutant(
+        "a long outage ends the checks",
+        [replace("Feeds.keep", "min(failures, 10)", "failures")],
+        "rooms/test_checks.py::test_the_keeper_outlives_a_long_outage",
+    ),
+]

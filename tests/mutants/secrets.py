@@ -1,0 +1,63 @@
+"""Tokens, passwords, origins and sessions decide who comes in, and stay secret."""
+
+from ..mutating import never, remove, replace
+from .mutant import Mutant, ending
+
+MUTANTS = [
+    # Tokens.
+    Mutant(
+        "an expired token is accepted",
+        [never("Tokens.check", "_ <= self._clock.time()")],
+        ending("TOKEN_EXPIRED"),
+    ),
+    Mutant(
+        "a token that expires ends no connection",
+        [never("ConnectionManager._expire_at", "when is not None")],
+        "contract/test_tokens.py::test_a_token_expires_while_connected",
+    ),
+    Mutant(
+        "a refreshed token is ignored",
+        [remove("ConnectionManager._refresh", "self._expire_at(...)")],
+        "contract/test_tokens.py::test_a_refresh_just_before_the_end_keeps_the_connection",
+    ),
+    Mutant(
+        "a token for another room is accepted",
+        [never("Tokens.check", 'claims["room"] != _')],
+        ending("WRONG_ROOM"),
+    ),
+    Mutant(
+        "a secret key that can be guessed causes no warning",
+        [never("Config.warnings", "len(self.secret_key.encode()) < _")],
+        "test_config.py::test_what_suits_only_a_developers_machine_is_warned_of",
+    ),
+    # Who may connect.
+    Mutant(
+        "pages of any origin may connect",
+        [never("Gate._denial", "not self._allows_origin(...)")],
+        "contract/test_denials.py::test_a_page_of_another_origin_may_not_connect",
+    ),
+    Mutant(
+        "a logout closes no connection",
+        [replace("close_sockets", "request.session", "None")],
+        "contract/test_django.py::test_a_logout_closes_the_sockets_of_that_session",
+        ["channels"],
+    ),
+    # Passwords.
+    Mutant(
+        "passwords can be guessed without limit",
+        [remove("RoomRegistry.issue_token", "self._guesses.count(...)")],
+        "contract/test_threats.py::test_passwords_cannot_be_guessed",
+    ),
+    Mutant(
+        "guesses count only once they are known to be wrong",
+        [
+            remove("RoomRegistry.issue_token", "self._guesses.count(...)"),
+            replace(
+                "RoomRegistry.issue_token",
+                "raise WrongPasswordError(...)",
+                "self._guesses.count(address, room)\n...",
+            ),
+        ],
+        "contract/test_threats.py::test_passwords_cannot_be_guessed",
+    ),
+]

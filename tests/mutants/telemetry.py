@@ -1,0 +1,49 @@
+"""Logs tell no secret, and metrics count what happens."""
+
+from ..mutating import remove, replace
+from .mutant import Mutant, ending
+
+MUTANTS = [
+    Mutant(
+        "a token is logged",
+        [
+            replace(
+                "ConnectionManager._admit",
+                "connection.announced = _",
+                '...\nlogger.info("Who comes is %r", handshake)',
+            )
+        ],
+        "contract/test_talking.py::test_a_message_reaches_everyone_and_its_sender",
+    ),
+    Mutant(
+        "a token in a query is logged",
+        [replace("_without_query", "_ if isinstance(part, str) else part", "part")],
+        "contract/test_process.py::test_a_line_for_machines_is_one_object_and_tells_no_secret",
+    ),
+    Mutant(
+        "closes are counted under the wrong row",
+        [
+            replace(
+                "note_end",
+                "metrics.CLOSES.labels(_)",
+                "metrics.CLOSES.labels(metrics.CLIENT_LEFT)",
+            )
+        ],
+        ending("ROOM_NOT_FOUND"),
+    ),
+    Mutant(
+        "deliveries are not counted",
+        [remove("Feed._say", "metrics.DELIVERIES.inc(...)")],
+        "contract/test_metrics.py::test_a_conversation_is_counted",
+    ),
+    Mutant(
+        "a worker reports its own metrics only",
+        [remove("run", "os.environ[WORKERS_FOLDER] = _")],
+        "contract/test_metrics.py::test_any_worker_tells_of_all",
+    ),
+    Mutant(
+        "anyone reads the metrics through a proxy",
+        [replace("check_reader", "forwarded", "False")],
+        "contract/test_metrics.py::test_who_may_read",
+    ),
+]
