@@ -62,9 +62,13 @@ def copy_package(project: Project, output: Path) -> Project:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_service_that_is_not_broken_passes_the_same_tests(
-    flavour: str, bench: Callable[[str], Bench]
+    flavour: str,
+    bench: Callable[[str], Bench],
+    prepared: Callable[[str], Project],
+    tmp_path: Path,
 ) -> None:
-    project, runner = bench(flavour)
+    _, runner = bench(flavour)
+    project = prepared(flavour).copy(tmp_path)
     named = [mutant for mutant in MUTANTS if flavour in mutant.flavours]
     tests = sorted({f"tests/{mutant.caught_by}" for mutant in named})
     scripts = "|".join({mutant.caught_by_script for mutant in named} - {""})

@@ -49,9 +49,11 @@ class Box(Base):
 def package(tmp_path: Path) -> Path:
     """Make a package with a module in a folder."""
     (tmp_path / "deep").mkdir()
-    (tmp_path / "deep/box.py").write_text(CODE)
-    (tmp_path / "other.py").write_text("def put(): ...\n\n\ndef twin(): ...\n\n\ndef twin(): ...\n")
-    (tmp_path / "deep/page.js").write_text("if (a) {}\nif (a) {}\nif (b) {}\n")
+    (tmp_path / "deep/box.py").write_text(CODE, encoding="utf-8")
+    (tmp_path / "other.py").write_text(
+        "def put(): ...\n\n\ndef twin(): ...\n\n\ndef twin(): ...\n", encoding="utf-8"
+    )
+    (tmp_path / "deep/page.js").write_text("if (a) {}\nif (a) {}\nif (b) {}\n", encoding="utf-8")
     return tmp_path
 
 
@@ -94,7 +96,7 @@ def test_a_replacement_changes_one_place_and_keeps_every_other_byte(
 ) -> None:
     assert CODE.count(old) == 1
     change.apply(package)
-    assert (package / "deep/box.py").read_text() == CODE.replace(old, new)
+    assert (package / "deep/box.py").read_text(encoding="utf-8") == CODE.replace(old, new)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +132,11 @@ def test_a_change_that_does_not_fit_says_why(
 ) -> None:
     with pytest.raises(MutationError, match=told):
         change.apply(package)
-    assert (package / "deep/box.py").read_text() == CODE
+    assert (package / "deep/box.py").read_text(encoding="utf-8") == CODE
 
 
 def test_a_text_in_another_file_than_python_is_replaced(package: Path) -> None:
     TextReplacement("page.js", "if (b)", "if (c)").apply(package)
-    assert (package / "deep/page.js").read_text() == "if (a) {}\nif (a) {}\nif (c) {}\n"
+    assert (package / "deep/page.js").read_text(
+        encoding="utf-8"
+    ) == "if (a) {}\nif (a) {}\nif (c) {}\n"

@@ -19,7 +19,7 @@ MUTANTS = [
                 "for one in self._held:\n    one.send(frame)",
             )
         ],
-        "rooms/test_interleavings.py::TestInterleavings",
+        "rooms/test_feed.py::test_held_messages_arrive_once_and_only_after_the_release",
     ),
     Mutant(
         "an answer overtakes the messages that wait to be sent in one frame",
@@ -48,7 +48,7 @@ MUTANTS = [
     Mutant(
         "messages that were held back are sent twice",
         [replace("Feed.release", "position > seen", "True")],
-        "rooms/test_interleavings.py::TestInterleavings",
+        "rooms/test_feed.py::test_held_messages_arrive_once_and_only_after_the_release",
     ),
     Mutant(
         "a repeated message id counts again in memory",

@@ -46,7 +46,7 @@ MUTANTS = [
     ),
     Mutant(
         "a long outage ends the checks",
-        [replace("Feeds.keep", "min(failures, 10)", "failures")],
+        [replace("Feeds._pause", "min(failures, 10)", "failures")],
         "rooms/test_checks.py::test_the_keeper_outlives_a_long_outage",
     ),
 ]

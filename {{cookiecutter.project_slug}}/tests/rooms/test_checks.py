@@ -252,7 +252,7 @@ async def test_the_keeper_outlives_a_long_outage(
         return names
 
     # Nobody waits between two tries.
-    manager = make_manager(tuning=Tuning(first_retry_seconds=0))
+    manager = make_manager(tuning=Tuning(first_retry_seconds=0.0))
     monkeypatch.setattr(manager, "ensure_rooms", away)
     monkeypatch.setattr(manager.store, "existing", there)
     await manager.start()

@@ -2,16 +2,22 @@
 
 import asyncio
 
+from {{cookiecutter.__package}}.rooms.connection import Connection
 from {{cookiecutter.__package}}.rooms.engine import Attendance, Room
 from {{cookiecutter.__package}}.rooms.events import Came, Entry, Went
 from {{cookiecutter.__package}}.rooms.feed import Feed
+from {{cookiecutter.__package}}.rooms.frames import spoken
+from {{cookiecutter.__package}}.rooms.outbox import Outbox
 from {{cookiecutter.__package}}.rooms.positions import Position
+from {{cookiecutter.__package}}.rooms.rate import RateLimit
 
+from ..clock import ManualClock
+from ..fakes import Listener
 from ..waiting import within
 
 
 def feed_with_ann() -> Feed:
-    feed = Feed(Room("attic"), held_bytes=100, drop=lambda _: None)
+    feed = Feed(Room("attic"), held_bytes=1_000, drop=lambda _: None)
     feed.attend(Attendance(3, ["ann"]))
     return feed
 
@@ -54,3 +60,19 @@ def test_a_message_counts_once_and_none_is_skipped() -> None:
     assert feed.cursor == Position(1, 1)
     assert feed.take(Entry(epoch=1, offset=2, text="{}"))
     assert feed.cursor == Position(1, 2)
+
+
+async def test_held_messages_arrive_once_and_only_after_the_release() -> None:
+    feed, socket = feed_with_ann(), Listener()
+    feed.begin(Position(1, 0))
+    outbox = Outbox(socket.send, socket.close, 1_000, joins=False)
+    connection = Connection("attic", outbox, RateLimit(0, ManualClock()), lines=False)
+    feed.hold(connection)
+    for number in (1, 2):
+        assert feed.take(Entry(epoch=1, offset=number, text=spoken("bea", number, "now", None)))
+    await connection.written()
+    assert socket.frames == []
+    assert feed.release(connection, Position(1, 1))
+    assert feed.take(Entry(epoch=1, offset=3, text=spoken("bea", 3, "now", None)))
+    await connection.written()
+    assert [await within("a message", socket.bodies.get()) for _ in socket.frames] == [2, 3]
