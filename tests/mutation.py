@@ -63,8 +63,8 @@ def write_tests(project: Project) -> None:
     some = "-k 'v1.lines and not real_processes and not workers'"
     lines = ["set -e", f"{pytest} tests/rooms tests/test_written.py", f"{pytest} {contract} {some}"]
     script = project.path / "ray.sh"
-    script.write_text("\n".join(lines) + "\n")
-    (project.path / "ray.toml").write_text(_CONFIG.format(tests=script))
+    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (project.path / "ray.toml").write_text(_CONFIG.format(tests=script), encoding="utf-8")
 
 
 def ray(project: Project, *arguments: str) -> None:

@@ -53,6 +53,6 @@ class Page:
                 for edit in edits(block.text):
                     edit.make(self.project)
             if block.file:
-                (self.project.path / block.file).write_text(block.text)
+                (self.project.path / block.file).write_text(block.text, encoding="utf-8")
                 files.append(block.file)
         return files

@@ -32,7 +32,12 @@ def of_session(session: int) -> list[int]:
 def command(pid: int) -> str:
     """Read the command line of a process."""
     with suppress(OSError):
-        return (_PROC / f"{pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
+        return (
+            (_PROC / f"{pid}/cmdline")
+            .read_text(encoding="utf-8", errors="replace")
+            .replace("\0", " ")
+            .strip()
+        )
     return "(ended)"
 
 

@@ -47,7 +47,9 @@ async def proxying(project: Project, replicas: Sequence[int]) -> AsyncIterator[s
     folder = project.path.parent / "nginx"
     folder.mkdir()
     (port,) = free_ports(1)
-    (folder / "nginx.conf").write_text(configuration(project, folder, port, replicas))
+    (folder / "nginx.conf").write_text(
+        configuration(project, folder, port, replicas), encoding="utf-8"
+    )
     own = f"daemon off; pid {folder / 'nginx.pid'};"
     command = [find_nginx(), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr", "-g", own]
     log = folder / "log"

@@ -5,6 +5,9 @@ from typing import Self
 
 from .project import Project
 
+# What writes the files that a project makes of its code.
+WRITE = ("uv", "run", "python", "-m", "tests.written")
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -19,7 +22,7 @@ class Edit:
         path = project.path / self.file
         text = path.read_text(encoding="utf-8")
         assert text.count(self.old) == 1, f"not once in {self.file}:\n{self.old}"
-        path.write_text(text.replace(self.old, self.new))
+        path.write_text(text.replace(self.old, self.new), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def make_all(project: Project) -> list[Recipe]:
     for recipe in recipes:
         for edit in recipe.edits:
             edit.make(project)
-    project.run("uv", "run", "python", "-m", "tests.written")
+    project.run(*WRITE)
     return recipes
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from .project import ONCE, Project
-from .recipes import Recipe, make_all
+from .recipes import WRITE, Recipe, make_all
 
 TITLES = [
     "A message type",
@@ -46,4 +46,4 @@ def test_what_is_not_written_anew_is_noticed(project: Project) -> None:
         assert f"FAILED tests/test_written.py::test_a_file_tells_what_the_code_has[{name}]" in (
             done.stdout
         )
-    assert "run `uv run python -m tests.written`" in done.stdout
+    assert f"run `{' '.join(WRITE)}`" in done.stdout

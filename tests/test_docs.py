@@ -90,10 +90,14 @@ def test_the_reference_names_all_that_the_code_has(built: Path, project: Project
 def test_what_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     shutil.copytree(TEMPLATE / "docs", docs)
-    (docs / "lost.md").write_text("[a page](nowhere.md), [a place](tutorial.md#nowhere)\n")
+    (docs / "lost.md").write_text(
+        "[a page](nowhere.md), [a place](tutorial.md#nowhere)\n", encoding="utf-8"
+    )
     config = tmp_path / "mkdocs.yml"
     hook = TEMPLATE / "docs/reference.py"
-    config.write_text(f"INHERIT: {TEMPLATE / 'mkdocs.yml'}\ndocs_dir: docs\nhooks: ['{hook}']\n")
+    config.write_text(
+        f"INHERIT: {TEMPLATE / 'mkdocs.yml'}\ndocs_dir: docs\nhooks: ['{hook}']\n", encoding="utf-8"
+    )
     done = build(config, tmp_path / "site")
     assert done.returncode == 1
     for told in ('not included in the "nav"', "'nowhere.md'", "'tutorial.md#nowhere'"):

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from .fleet import LIMIT_SECONDS, Process
 from .pages import DOCS, Page
 from .project import FLAVOURS, TEMPLATE, Project, clean_environment
-from .recipes import Edit, Recipe, edits
+from .recipes import WRITE, Edit, Recipe, edits
 from .redis_server import RedisServer
 
 KEY = "a key for tests"
@@ -45,7 +45,7 @@ def redis_url(redis: RedisServer) -> str:
 
 def check(project: Project) -> None:
     """Make sure that the project is still as its owner would have it."""
-    project.run("uv", "run", "python", "-m", "tests.written")
+    project.run(*WRITE)
     project.check()
 
 
@@ -98,8 +98,10 @@ async def receive(socket: ClientConnection) -> dict[str, object]:
 @pytest.mark.slow(25)
 def test_the_identity_providers_users_come_in(page: Page) -> None:
     _, test = page.follow()
-    check(page.project)
-    page.project.run(
+    # It adds a dependency.
+    project = page.project.alone()
+    check(project)
+    project.run(
         *("uv", "run", "pytest", test, "tests/contract/test_tokens.py", "tests/test_config.py")
     )
 

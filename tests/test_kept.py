@@ -40,9 +40,9 @@ def move_on(template: Path, flavour: str) -> None:
         path = template / name.replace("%s", flavour)
         text = path.read_text(encoding="utf-8")
         assert old in text, name
-        path.write_text(text.replace(old, new, 1))
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
     folder = template / "{{cookiecutter.project_slug}}"
-    (folder / NEW_FILE).write_text("# News of {{ cookiecutter.project_name }}\n")
+    (folder / NEW_FILE).write_text("# News of {{ cookiecutter.project_name }}\n", encoding="utf-8")
     (folder / GONE).unlink()
     commit(template, "News")
 
@@ -54,7 +54,9 @@ def test_what_the_owner_changed_is_kept_and_what_is_new_arrives(
     template = Moving(tmp_path / "template").path
     project = create(template, tmp_path / "out", flavour).borrowing(prepared(flavour))
     recipes = make_all(project)
-    (project.path / "src/rooms_service/mine.py").write_text('"""The owner\'s."""\n')
+    (project.path / "src/rooms_service/mine.py").write_text(
+        '"""The owner\'s."""\n', encoding="utf-8"
+    )
     commit(project.path, "The owner's changes")
     move_on(template, flavour)
     update(project)

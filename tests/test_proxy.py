@@ -128,7 +128,7 @@ def test_the_service_says_what_is_too_large(project: Project) -> None:
 def test_only_a_trusted_proxy_says_whose_request_it_is(
     project: Project, trusted: str, seen: str
 ) -> None:
-    (project.path / ".env").write_text(f"FORWARDED_ALLOW_IPS={trusted}\n")
+    (project.path / ".env").write_text(f"FORWARDED_ALLOW_IPS={trusted}\n", encoding="utf-8")
 
     async def play(fleet: Fleet, address: str) -> None:
         assert await seen_as(fleet, address, "call", CLIENT) == {seen}

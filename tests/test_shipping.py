@@ -165,7 +165,7 @@ def seconds(text: str) -> int:
 def test_a_secret_is_not_committed(project: Project) -> None:
     project.run("git", "init", "--quiet")
     key = "AKIA" + "2E0A8F3B244C9986"
-    (project.path / "notes.txt").write_text(f"key: {key}\n")
+    (project.path / "notes.txt").write_text(f"key: {key}\n", encoding="utf-8")
     project.run("git", "add", "--all")
     hook = ("uv", "run", "pre-commit", "run", "detect-secrets", "--all-files")
     done = project.run(*hook, check=False)
