@@ -16,25 +16,24 @@ LONGEST_SLUG = 40
 # PEP 508, but a package's name starts with a letter.
 SLUG_PATTERN = re.compile(r"[a-z]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 # Other names in the project's own folders.
-OURS = {"conftest", "flavours", "manage", "src", "tests"}
+OURS = {"conftest", "flavours", "manage", "scripts", "src", "tests"}
 # What either flavour brings along, as it is imported and as it is installed.
 DEPENDENCIES = set(
     """
     _argon2_cffi_bindings _cffi_backend _hypothesis_ftz_detector _hypothesis_globals
     _hypothesis_pytestplugin _pytest _yaml annotated_doc annotated_types anyio argon2 argon2_cffi
-    argon2_cffi_bindings asgiref ast_serialize async_timeout attr attrs autobahn automat cbor2
-    certifi cffi cfgv channels channels_redis charset_normalizer click colorama constantly
-    corsheaders coverage cryptography daphne detect_secrets distlib dj_database_url django
-    django_cors_headers django_ninja django_stubs django_stubs_ext dotenv exceptiongroup fastapi
-    filelock h11 hatchling httpcore2 httptools httpx2 hyperlink hypothesis identify idna
-    importlib_metadata incremental iniconfig jwt librt msgpack mypy mypy_django_plugin
-    mypy_extensions mypyc ninja nodeenv openssl opentelemetry opentelemetry_api packaging pathspec
-    pip platformdirs pluggy pre_commit prometheus_client pwdlib py pycparser pydantic pydantic_core
-    pydantic_settings pygments pyjwt pyopenssl pytest pytest_asyncio pytest_cov pytest_django
-    pytest_timeout pytest_xdist python_discovery python_dotenv pywin32 pyyaml redis requests ruff
-    service_identity setuptools sortedcontainers sqlparse starlette tomli truststore twisted txaio
-    types_channels types_pyyaml typing_extensions typing_inspection tzlocal ujson urllib3 uv uvicorn
-    uvloop virtualenv watchfiles websockets wheel whitenoise winloop yaml zipp zope zope_interface
+    argon2_cffi_bindings asgiref ast_serialize async_timeout certifi cffi cfgv channels
+    channels_redis charset_normalizer click colorama corsheaders coverage detect_secrets distlib
+    dj_database_url django django_cors_headers django_ninja django_stubs django_stubs_ext dotenv
+    exceptiongroup execnet fastapi filelock h11 hatchling httpcore2 httptools httpx2 hypothesis
+    identify idna importlib_metadata iniconfig jwt librt msgpack mypy mypy_django_plugin
+    mypy_extensions mypyc ninja nodeenv opentelemetry opentelemetry_api packaging pathspec pip
+    platformdirs pluggy pre_commit prometheus_client pwdlib py pycparser pydantic pydantic_core
+    pydantic_settings pygments pyjwt pytest pytest_asyncio pytest_cov pytest_django pytest_timeout
+    pytest_xdist python_discovery python_dotenv pywin32 pyyaml redis requests ruff setuptools
+    sortedcontainers sqlparse starlette tomli truststore types_channels types_pyyaml
+    typing_extensions typing_inspection tzlocal urllib3 uv uvicorn uvloop virtualenv watchfiles
+    websockets wheel whitenoise winloop xdist yaml zipp
     """.split()  # noqa: SIM905 (a hundred lines of one name each are no easier to read)
 )
 

@@ -17,7 +17,7 @@ from .project import FLAVOURS, Project, clean_environment
 
 LIMIT_SECONDS = 60
 # A broken service often leaves a test waiting: a shorter limit makes this file twice as fast.
-SHORTER_LIMIT = TextReplacement("waiting.py", "\nLIMIT_SECONDS = 5.0\n", "\nLIMIT_SECONDS = 2.0\n")
+SHORTER_LIMIT = TextReplacement("waiting.py", "\nLIMIT_SECONDS = 10.0\n", "\nLIMIT_SECONDS = 2.0\n")
 CASES = [
     pytest.param(mutant, flavour, id=f"{flavour}: {mutant.name}")
     # So that two processes of xdist have a flavour each at first.

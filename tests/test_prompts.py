@@ -24,6 +24,7 @@ REFUSED = [
     ({"project_slug": "pydantic-settings"}, "depends on"),
     ({"project_slug": "channels.redis"}, "depends on"),
     ({"project_slug": "tests"}, "of the project"),
+    ({"project_slug": "scripts"}, "of the project"),
     ({"project_name": "two\nlines"}, "control"),
     ({"description": "a\tb"}, "control"),
     ({"author_name": "a\x1bb"}, "control"),

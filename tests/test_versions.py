@@ -8,6 +8,9 @@ import pytest
 
 from .project import IN_PARALLEL, Project, cookiecutter
 
+# Tests that start many processes compile all libraries in each, unless that is done before.
+COMPILED = {"UV_COMPILE_BYTECODE": "1"}
+
 
 @pytest.mark.parametrize("version", ["cookiecutter==2.7.0", "cookiecutter@latest"])
 def test_it_renders_with_the_oldest_and_the_newest_cookiecutter(
@@ -26,7 +29,9 @@ def test_it_works_with_the_oldest_python_and_libraries_that_it_allows(
 ) -> None:
     project = Project.render(tmp_path, flavour)
     _, python = min(pythons(project))
-    project.run("uv", "sync", "--python", python, "--resolution", "lowest-direct")
+    project.run(
+        "uv", "sync", "--python", python, "--resolution", "lowest-direct", environment=COMPILED
+    )
     project.run(str(project.python), "-m", "pytest", "--exitfirst", environment=IN_PARALLEL)
 
 
@@ -39,7 +44,7 @@ def test_it_works_with_the_newest_python_and_libraries_and_all_of_it_is_tested(
     # Before 3.12 Python traces no more of a coroutine into which an error was thrown.
     least = 100 if version >= (3, 12) else 95
     options = ("--cov", "--cov-report=term-missing", f"--cov-fail-under={least}")
-    settings = {"UV_PYTHON": python}
+    settings = {"UV_PYTHON": python, **COMPILED}
     project.run("uv", "run", "pytest", "--exitfirst", *options, environment=settings | IN_PARALLEL)
     project.run("uv", "run", "mypy", environment=settings)
 

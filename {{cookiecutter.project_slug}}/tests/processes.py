@@ -25,7 +25,7 @@ from .missing import skip_without
 from .waiting import PROCESS_LIMIT_SECONDS, within
 
 # A test may start several, each within its limit.
-PROCESS_TIMEOUT = pytest.mark.timeout(90)
+PROCESS_TIMEOUT = pytest.mark.timeout(120)
 COMMAND = (sys.executable, "-m", about.PACKAGE)
 # In UTF-8, as what a process prints to a pipe depends on the system.
 KEYS = {"API_KEY": API_KEY, "SECRET_KEY": SECRET_KEY, "PORT": "0", "PYTHONUTF8": "1"}

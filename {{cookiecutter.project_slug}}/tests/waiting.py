@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import pytest
 
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 10.0
 # A process has to import all of its libraries first.
-PROCESS_LIMIT_SECONDS = 15.0
+PROCESS_LIMIT_SECONDS = 30.0
 
 T = TypeVar("T")
 

@@ -97,7 +97,7 @@ export class Way {
 }
 
 /** Wait for a condition; say what was waited for in vain. */
-export async function until(what, condition, limit = 5_000) {
+export async function until(what, condition, limit = 10_000) {
   const deadline = Date.now() + limit;
   while (!condition()) {
     if (Date.now() > deadline) {

@@ -10,7 +10,7 @@ const from = (file) => import(pathToFileURL(`${process.env.STATIC}/${file}`));
 export const { NotSent, Refused, Room, findClose } = await from("rooms.js");
 export const { closes } = await from("closes.js");
 
-const LIMIT = 6_000;
+const LIMIT = 15_000;
 
 let rooms = [];
 export let way;

@@ -23,6 +23,7 @@ from {{cookiecutter.__package}}.rooms.gate import Event
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from .configs import make_config
+from .processes import PROCESS_TIMEOUT
 from .waiting import PROCESS_LIMIT_SECONDS
 
 
@@ -107,6 +108,7 @@ def test_another_database_than_sqlite_has_to_be_migrated_first(
         call_command("migrate", "realtime", verbosity=0)
 
 
+@PROCESS_TIMEOUT
 def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> None:
     package = tables.__name__.partition(".")[0]
     environment = {
@@ -117,7 +119,11 @@ def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> No
     program = f"import django; django.setup(); import {tables.__name__} as it; it.prepare_tables()"
     command = (sys.executable, "-c", program)
     started = [subprocess.Popen(command, env=environment) for _ in range(3)]  # noqa: S603 (our own)
-    assert [one.wait(PROCESS_LIMIT_SECONDS) for one in started] == [0, 0, 0]
+    try:
+        assert [one.wait(PROCESS_LIMIT_SECONDS) for one in started] == [0, 0, 0]
+    finally:
+        for one in started:
+            one.kill()
 
 
 @pytest.mark.usefixtures("database")
