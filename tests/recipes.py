@@ -6,7 +6,7 @@ from typing import Self
 from .project import Project
 
 # What writes the files that a project makes of its code.
-WRITE = ("uv", "run", "python", "-m", "tests.written")
+WRITE = ("uv", "run", "python", "-m", "scripts.written")
 
 
 @dataclass(frozen=True)
