@@ -14,7 +14,7 @@ from .project import ONCE, Project
 from .redis_server import RedisProxy, RedisServer
 from .truth import Stage, settle
 
-KILLS = 12
+KILLS = 20
 CUTS = 15
 # Less than between two checks of all.
 LAG_SECONDS = 4.5

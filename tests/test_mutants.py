@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .forks import Runner
-from .mutants import MUTANTS
+from .mutants import MUTANTS, closes
 from .mutants.mutant import Mutant
 from .mutating import TextReplacement
 from .project import FLAVOURS, Project, clean_environment
@@ -18,8 +18,15 @@ from .project import FLAVOURS, Project, clean_environment
 LIMIT_SECONDS = 60
 # A broken service often leaves a test waiting: a shorter limit makes this file twice as fast.
 SHORTER_LIMIT = TextReplacement("waiting.py", "\nLIMIT_SECONDS = 10.0\n", "\nLIMIT_SECONDS = 2.0\n")
+
+
+def marks(mutant: Mutant, flavour: str) -> tuple[pytest.MarkDecorator, ...]:
+    """Mark all as slow but the closes of the first flavour, for a quick answer."""
+    return () if flavour == FLAVOURS[0] and mutant in closes.MUTANTS else (pytest.mark.slow(3),)
+
+
 CASES = [
-    pytest.param(mutant, flavour, id=f"{flavour}: {mutant.name}")
+    pytest.param(mutant, flavour, id=f"{flavour}: {mutant.name}", marks=marks(mutant, flavour))
     # So that two processes of xdist have a flavour each at first.
     for flavour in FLAVOURS
     for mutant in MUTANTS
@@ -60,6 +67,7 @@ def copy_package(project: Project, output: Path) -> Project:
     return Project(folder, project.flavour)
 
 
+@pytest.mark.slow(30)
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_service_that_is_not_broken_passes_the_same_tests(
     flavour: str,

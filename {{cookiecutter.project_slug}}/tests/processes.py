@@ -121,7 +121,8 @@ async def started(
         await asyncio.create_subprocess_exec(
             *command,
             cwd=folder,
-            env={**clean_environment(), **KEYS, **settings},
+            # What it writes for itself is left behind if it is killed.
+            env={**clean_environment(), **KEYS, "TMPDIR": str(folder), **settings},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             **own_group,

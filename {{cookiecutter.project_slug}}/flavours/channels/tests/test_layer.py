@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from {{cookiecutter.__package}}.realtime.bus import LayerBus, MemoryLayer, group_of, say
+from {{cookiecutter.__package}}.realtime.bus import (
+    LayerBus,
+    MemoryLayer,
+    group_of,
+    say,
+)
 from {{cookiecutter.__package}}.rooms.events import Removed
 
 from .waiting import within
