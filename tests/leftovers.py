@@ -17,8 +17,8 @@ from . import processes
 from .project import TEMPLATE
 
 LIMIT_SECONDS = 5
-# In the folder of a run: pytest's own, what the tests share, and what uv and cookiecutter leave.
-_MAY_STAY = re.compile(r"pytest-of-.*|shared|uv-\w+\.lock|tmp\w+\.py")
+# In the folder of a run: pytest's own, what tests share, what uv, cookiecutter and Node.js leave.
+_MAY_STAY = re.compile(r"pytest-of-.*|shared|node-compile-cache|uv-\w+\.lock|tmp\w+\.py")
 # In the repository: caches that .gitignore names.
 _CACHES = re.compile(r"(^|/)(__pycache__|\.\w+_cache|\.hypothesis|\.venv[\w-]*|uv\.lock)/?$")
 
