@@ -23,18 +23,15 @@ ONCE = pytest.mark.parametrize("flavour", FLAVOURS[:1])
 
 # What would reach from this run into that of a rendered project.
 _OURS = ("COV", "DJANGO", "PYTEST", "PYTHON", "UV_PROJECT", "VIRTUAL_ENV")
-_PROCESSES = "PYTEST_XDIST_AUTO_NUM_WORKERS"
-# For all tests of a project, which wait half of the time.
-IN_PARALLEL = {_PROCESSES: "2"}
 
 
 def clean_environment() -> dict[str, str]:
     """Copy the environment without what belongs to this run.
 
-    A few tests of a project run in one process, since tests of this run are beside them.
+    A project's tests run in one process, since tests of this run are beside them.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
-    return {**kept, _PROCESSES: "0"}
+    return {**kept, "PYTEST_XDIST_AUTO_NUM_WORKERS": "0"}
 
 
 def cookiecutter(

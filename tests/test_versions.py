@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import IN_PARALLEL, Project, cookiecutter
+from .project import Project, cookiecutter
 
 # Tests that start many processes compile all libraries in each, unless that is done before.
 COMPILED = {"UV_COMPILE_BYTECODE": "1"}
@@ -32,7 +32,7 @@ def test_it_works_with_the_oldest_python_and_libraries_that_it_allows(
     project.run(
         "uv", "sync", "--python", python, "--resolution", "lowest-direct", environment=COMPILED
     )
-    project.run(str(project.python), "-m", "pytest", "--exitfirst", environment=IN_PARALLEL)
+    project.run(str(project.python), "-m", "pytest", "--exitfirst")
 
 
 @pytest.mark.slow(120)
@@ -45,7 +45,7 @@ def test_it_works_with_the_newest_python_and_libraries_and_all_of_it_is_tested(
     least = 100 if version >= (3, 12) else 95
     options = ("--cov", "--cov-report=term-missing", f"--cov-fail-under={least}")
     settings = {"UV_PYTHON": python, **COMPILED}
-    project.run("uv", "run", "pytest", "--exitfirst", *options, environment=settings | IN_PARALLEL)
+    project.run("uv", "run", "pytest", "--exitfirst", *options, environment=settings)
     project.run("uv", "run", "mypy", environment=settings)
 
 

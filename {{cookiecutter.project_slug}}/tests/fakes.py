@@ -11,8 +11,12 @@ from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from .waiting import within
+
+# A manager that checks its rooms when a test asks it to, and at no other moment.
+QUIET = Tuning(check_seconds=3600)
 
 
 class Socket:

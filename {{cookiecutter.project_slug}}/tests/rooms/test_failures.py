@@ -17,14 +17,14 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.outbox import Send
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
-from ..fakes import Listener, fail, inside, members, slow_down
+from ..fakes import QUIET, Listener, fail, inside, members, slow_down
 from ..waiting import within
 
 
 @pytest.fixture
 def tuning() -> Tuning:
     """How the manager of these tests is tuned; a test may ask for something else."""
-    return Tuning()
+    return QUIET
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ from {{cookiecutter.__package}}.realtime.bus import MemoryLayer
 from {{cookiecutter.__package}}.realtime.services import build_manager
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.tuning import DEFAULT, Tuning
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from .clock import ManualClock
 from .configs import make_config
+from .fakes import QUIET
 
 pytest_plugins = ["tests.redis_server"]
 
@@ -67,7 +68,7 @@ async def make_manager(
     """Build managers with other settings than the defaults."""
     made: list[tuple[ConnectionManager, Any]] = []
 
-    def make(*, tuning: Tuning = DEFAULT, **settings: Any) -> ConnectionManager:
+    def make(*, tuning: Tuning = QUIET, **settings: Any) -> ConnectionManager:
         config = make_config(**{**engine_settings, **settings})
         layer = make_layer(config)
         manager = build_manager(config, layer, clock=clock, tuning=tuning)

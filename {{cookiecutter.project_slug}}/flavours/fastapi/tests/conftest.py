@@ -12,10 +12,11 @@ from {{cookiecutter.__package}}.app import create_app
 from {{cookiecutter.__package}}.dependencies import get_manager
 from {{cookiecutter.__package}}.engines import build_manager
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.tuning import DEFAULT, Tuning
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from .clock import ManualClock
 from .configs import make_config
+from .fakes import QUIET
 
 # A good hash takes long, which is not what is tested.
 HASHER = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
@@ -35,7 +36,7 @@ async def make_manager(
     """Build managers with other settings than the defaults."""
     made: list[ConnectionManager] = []
 
-    def make(*, tuning: Tuning = DEFAULT, **settings: Any) -> ConnectionManager:
+    def make(*, tuning: Tuning = QUIET, **settings: Any) -> ConnectionManager:
         config = make_config(**{**engine_settings, **settings})
         made.append(build_manager(config, clock=clock, hasher=HASHER, tuning=tuning))
         return made[-1]
