@@ -31,5 +31,5 @@ class ChannelsConfig(Config):
         try:
             dj_database_url.parse(self.database_url)
         except ValueError:
-            raise ValueError(f"DATABASE_URL: got no such thing; it takes {_DATABASE}") from None
+            raise ValueError(f"DATABASE_URL: got no database URL; it takes {_DATABASE}") from None
         return self
