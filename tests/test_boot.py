@@ -7,10 +7,9 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -68,22 +67,49 @@ class Running:
 
 
 @contextmanager
-def running(project: Project, *command: str, **settings: str) -> Iterator[Running]:
+def started(
+    project: Project,
+    *command: str,
+    log: Path,
+    settings: Mapping[str, str] | None = None,
+    stdin: int | None = None,
+) -> Iterator[Running]:
     """Start a command of the project, and stop it in the end."""
+    settings = {**project.settings, **(settings or {}), "PYTHONFAULTHANDLER": "1"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=project.path,
+            env={**clean_environment(), **settings},
+            stdin=stdin,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield Running(process, log)
+    finally:
+        stop(process, log)
+
+
+def stop(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Ask a process to end; one that does not has to say what it is doing."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGABRT)
+        process.wait(LIMIT_SECONDS)
+        pytest.fail(f"it did not end:\n{log.read_text(encoding='utf-8')}")
+
+
+@contextmanager
+def running(project: Project, *command: str, **settings: str) -> Iterator[Running]:
+    """Start a service of the project on a free port, and stop it in the end."""
     log = project.path.parent / f"{project.slug}.log"
-    environment = {**clean_environment(), **project.settings, "PORT": "0", **settings}
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command, cwd=project.path, env=environment, stderr=output, start_new_session=True
-        ) as process,
-    ):
-        try:
-            yield Running(process, log)
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.wait(LIMIT_SECONDS)
+    with started(project, *command, log=log, settings={"PORT": "0", **settings}) as service:
+        yield service
 
 
 def receive(socket: ClientConnection) -> dict[str, object]:
@@ -177,15 +203,17 @@ def test_uvicorn_alone_serves_it(project: Project) -> None:
 
 def test_the_client_of_its_readme_talks_to_it(project: Project) -> None:
     command = (str(project.python), "-m", project.package.name)
+    log = project.path.parent / "client.log"
     with running(project, *command) as service:
         program = (str(project.python.parent / "websockets"), f"ws://{service.address}/ws/lobby")
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(program, encoding="utf-8", **pipes) as client:  # type: ignore[call-overload]
-            read_until(client.stdout, '"type":"welcome"')
-            client.stdin.write('{"type": "message", "body": "hello"}\n')
-            client.stdin.flush()
-            read_until(client.stdout, '"body":"hello"')
-            client.stdin.close()
+        with started(project, *program, log=log, stdin=subprocess.PIPE) as client:
+            assert client.process.stdin
+            client.printed('"type":"welcome"')
+            client.process.stdin.write(b'{"type": "message", "body": "hello"}\n')
+            client.process.stdin.flush()
+            client.printed('"body":"hello"')
+            client.process.stdin.close()
+            assert client.process.wait(LIMIT_SECONDS) == 0
 
 
 def test_the_calls_of_its_readme_are_answered(project: Project) -> None:
@@ -201,9 +229,3 @@ def test_the_calls_of_its_readme_are_answered(project: Project) -> None:
             answered.append(done.stdout)
     # Nobody is there who could be removed.
     assert answered == ["201", "201", "202", "404", "204"]
-
-
-def read_until(stream: IO[str], text: str) -> None:
-    """Read up to a line that has this text; pytest's own limit ends a wait that is in vain."""
-    while text not in (line := stream.readline()):
-        assert line, f"it ended without {text}"

@@ -10,6 +10,11 @@ MUTANTS = [
         "contract/test_processes.py::test_redis_away_is_told_and_what_was_said_then_arrives",
     ),
     Mutant(
+        "connections that died with a Redis are used again",
+        [replace("connect", "2", "3")],
+        "rooms/test_redis.py::test_a_restarted_redis_answers_although_every_idle_connection_died",
+    ),
+    Mutant(
         "rooms that begin while the bus begins are not heard",
         [
             replace(

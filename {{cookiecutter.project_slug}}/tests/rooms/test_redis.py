@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from {{cookiecutter.__package}}.rooms.errors import LogLostError, UnavailableError
 from {{cookiecutter.__package}}.rooms.events import Entry, events
@@ -106,6 +107,17 @@ async def test_a_redis_that_is_away_is_unavailable(redis: Redis, redis_server: R
         await presence.members("attic")
     redis_server.start()
     assert (await log.append("attic", "hello")).position.offset == 2
+
+
+async def test_a_restarted_redis_answers_although_every_idle_connection_died(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    await asyncio.gather(*(redis.ping() for _ in range(4)))
+    redis_server.kill()
+    with pytest.raises(RedisError):
+        await redis.ping()
+    redis_server.start()
+    assert await asyncio.gather(*(redis.ping() for _ in range(4)))
 
 
 async def test_a_redis_that_refuses_is_unavailable_and_says_why(

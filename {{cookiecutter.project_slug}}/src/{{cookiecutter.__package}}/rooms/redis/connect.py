@@ -33,6 +33,9 @@ def connect(url: str) -> Redis:
         socket_connect_timeout=_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
+        # By RESP3 redis-py 8 awaits notices of maintenance, and for their sake hands out idle
+        # connections unchecked: those that died with a server too.
+        protocol=2,
     )
     return Redis.from_pool(pool)
 
