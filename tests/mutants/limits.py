@@ -3,6 +3,8 @@
 from ..mutating import always, never, remove, replace
 from .mutant import Mutant, ending
 
+_ARRIVES = "contract/test_close_arrives.py"
+
 MUTANTS = [
     Mutant(
         "the number of connections is not limited",
@@ -44,7 +46,7 @@ MUTANTS = [
     # Requests and frames that do not end.
     Mutant(
         "an unreadable handshake is not answered",
-        [never("SocketProtocol.data_received", "self.conn.handshake_exc and ...")],
+        [never("SocketProtocol._take", "self.conn.handshake_exc and ...")],
         "contract/test_denials.py::test_a_handshake_that_cannot_be_read_is_answered",
     ),
     Mutant(
@@ -62,9 +64,53 @@ MUTANTS = [
         [remove("RequestProtocol.data_received", "self._besides_bodies += len(data)")],
         "contract/test_floods.py::test_a_head_that_grows_is_refused",
     ),
+    # What a client sends while it is closed, and how much of it.
     Mutant(
-        "empty fragments are kept without limit",
-        [always("SocketProtocol.handle_cont", "len(self.frames) < _")],
-        "contract/test_floods.py::test_empty_fragments_make_no_endless_message",
+        "the library's close ends the connection at once",
+        [
+            replace(
+                "SocketProtocol._close_by_itself",
+                "self._end_once_silent()",
+                "self.transport.close()",
+            )
+        ],
+        f"{_ARRIVES}::test_a_client_that_writes_first_gets_the_close",
+    ),
+    Mutant(
+        "a close is followed by a half-close",
+        [
+            replace(
+                "SocketProtocol._close_by_itself",
+                "self.close_sent = True",
+                "...\nself.transport.write_eof()",
+            )
+        ],
+        f"{_ARRIVES}::test_a_close_is_no_half_close",
+    ),
+    Mutant(
+        "what came before a faulty frame is dropped",
+        [
+            replace(
+                "SocketProtocol._take",
+                "self.handle_events()",
+                "if not self.conn.parser_exc:\n    self.handle_events()",
+            )
+        ],
+        f"{_ARRIVES}::test_a_message_in_front_of_a_fault_is_said",
+    ),
+    Mutant(
+        "text is checked only where a message is complete",
+        [remove("Framing.recv_frame", "self._decoder.decode(frame.data, frame.fin)")],
+        f"{_ARRIVES}::test_a_message_in_front_of_a_fault_is_said",
+    ),
+    Mutant(
+        "control frames do not count",
+        [remove("Framing.recv_frame", "self._counted += 1")],
+        f"{_ARRIVES}::test_a_flood_of_control_frames_or_fragments_is_too_many_messages",
+    ),
+    Mutant(
+        "a client that takes nothing is never cut off",
+        [replace("SocketProtocol.pause_writing", "self.stall_seconds", "3600")],
+        f"{_ARRIVES}::test_a_client_that_takes_nothing_is_cut_off",
     ),
 ]

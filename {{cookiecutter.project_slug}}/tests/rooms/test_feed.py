@@ -66,7 +66,8 @@ async def test_held_messages_arrive_once_and_only_after_the_release() -> None:
     feed, socket = feed_with_ann(), Listener()
     feed.begin(Position(1, 0))
     outbox = Outbox(socket.send, socket.close, 1_000, joins=False)
-    connection = Connection("attic", outbox, RateLimit(0, ManualClock()), lines=False)
+    rate = RateLimit(0, ManualClock())
+    connection = Connection("attic", outbox, rate, rate, lines=False)
     feed.hold(connection)
     for number in (1, 2):
         assert feed.take(Entry(epoch=1, offset=number, text=spoken("bea", number, "now", None)))

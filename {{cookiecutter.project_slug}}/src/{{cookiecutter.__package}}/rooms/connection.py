@@ -23,6 +23,7 @@ class Connection:
         "announced",
         "closed_with",
         "expiry",
+        "frame_rate",
         "id",
         "joined",
         "joining",
@@ -37,7 +38,9 @@ class Connection:
         "user",
     )
 
-    def __init__(self, room: str, outbox: Outbox, rate: RateLimit, *, lines: bool) -> None:
+    def __init__(
+        self, room: str, outbox: Outbox, rate: RateLimit, frame_rate: RateLimit, *, lines: bool
+    ) -> None:
         self.id = secrets.token_hex(8)
         self.room = room
         self.user = ""
@@ -52,6 +55,8 @@ class Connection:
         self.received = 0
         self.closed_with: Close | None = None
         self.rate = rate
+        # Of all that the client sends, pings and fragments too.
+        self.frame_rate = frame_rate
         self.expiry: Timer | None = None
         self.leaving: asyncio.Task[None] | None = None
         self._outbox = outbox
@@ -65,6 +70,11 @@ class Connection:
     def waiting_bytes(self) -> int:
         """How much waits to be written."""
         return self._outbox.bytes
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds until it may speak again as fast as it likes."""
+        return max(self.rate.retry_after, self.frame_rate.retry_after)
 
     def divide(self, received: str | bytes) -> list[str] | list[bytes]:
         """Take the messages out of a frame that the client sent."""

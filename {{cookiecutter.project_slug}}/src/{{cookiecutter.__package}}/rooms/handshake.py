@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from .rate import RateLimit
+
 PROTOCOL = "rooms.v1"
 # The same, but a text frame holds one message or more, a line each.
 LINES_PROTOCOL = "rooms.v1.lines"
-# What the server adds to ASGI: a way to write a frame at once.
+# What the server adds to ASGI: a way to write a frame at once, and to limit those that come.
 WRITE_EXTENSION = "rooms.write"
 _BEARER_PREFIX = "bearer."
 
 # Write a whole frame now; False if that is not possible now, or never.
 Write = Callable[[bytes], bool]
+# Count all frames, and call back when they are too many.
+LimitFrames = Callable[[RateLimit, Callable[[], None]], None]
 
 
 class Handshake(NamedTuple):
@@ -20,7 +24,7 @@ class Handshake(NamedTuple):
 
     `subprotocol` is the one to select, the first of ours that was offered; `after` the last
     position that it saw. `user` is somebody whom a session makes known without a token; `session`
-    names that session. `write` is there if the server has it.
+    names that session. `write` and `limit_frames` are there if the server has them.
     """
 
     subprotocol: str | None = None
@@ -29,6 +33,7 @@ class Handshake(NamedTuple):
     user: str | None = None
     session: str | None = None
     write: Write | None = None
+    limit_frames: LimitFrames | None = None
 
     @property
     def lines(self) -> bool:
@@ -47,8 +52,8 @@ def read_handshake(scope: Mapping[str, Any]) -> Handshake:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     after = query.get("after", [None])[0]
     ours = [name for name in offered if name in (PROTOCOL, LINES_PROTOCOL)]
-    write = scope.get("extensions", {}).get(WRITE_EXTENSION, {}).get("write")
-    return Handshake(ours[0] if ours else None, token, after, write=write)
+    server = scope.get("extensions", {}).get(WRITE_EXTENSION, {})
+    return Handshake(ours[0] if ours else None, token, after, **server)
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

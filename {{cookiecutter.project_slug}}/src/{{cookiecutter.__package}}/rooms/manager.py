@@ -40,6 +40,10 @@ from .tuning import DEFAULT, Tuning
 logger = logging.getLogger(__name__)
 
 _ANONYMOUS = Handshake()
+# Pings, fragments and the like count against these: so many for each message that is allowed,
+# or, where messages have no limit, a second.
+_FRAMES_A_MESSAGE = 10
+_FRAMES_A_SECOND = 1_000
 
 
 class ConnectionManager(RoomRegistry):
@@ -161,11 +165,16 @@ class ConnectionManager(RoomRegistry):
         lines = handshake.lines
         limit = self.config.outbox_bytes
         outbox = Outbox(send, close_socket, limit, write=handshake.write, joins=lines)
-        rate = RateLimit(self.config.messages_per_second, self.clock)
-        connection = Connection(room, outbox, rate, lines=lines)
+        per_second = self.config.messages_per_second
+        rate = RateLimit(per_second, self.clock)
+        frame_rate = RateLimit(_FRAMES_A_MESSAGE * per_second or _FRAMES_A_SECOND, self.clock)
+        connection = Connection(room, outbox, rate, frame_rate, lines=lines)
         connection.session = handshake.session
         # Known before it is let in, so that closing the room finds it at any moment.
         self._roster.add(connection)
+        if handshake.limit_frames:
+            exceeded = partial(self.end, connection, Close.TOO_MANY_MESSAGES)
+            handshake.limit_frames(frame_rate, exceeded)
         try:
             with self._guarded(connection):
                 feed = await self._admit(connection, handshake)
@@ -394,5 +403,5 @@ class ConnectionManager(RoomRegistry):
 
     def _retry_after(self, connection: Connection, close: Close) -> float | None:
         if close is Close.TOO_MANY_MESSAGES:
-            return connection.rate.retry_after
+            return connection.retry_after
         return self._returns.delay() if close.row.advice is Advice.RETURN_AFTER_DELAY else None

@@ -17,17 +17,18 @@ class RateLimit:
     @property
     def retry_after(self) -> float:
         """Seconds until a whole burst is allowed again, to a tenth."""
+        if not self._per_second:
+            return 0.0
         return math.ceil(10 - 10 * self._allowance / self._per_second) / 10
 
-    def allow(self) -> bool:
-        """Count one message; False if it is one too many."""
+    def allow(self, count: int = 1) -> bool:
+        """Count messages; False if they are too many."""
         if not self._per_second:
             return True
         now = self._clock.monotonic()
         grown = self._allowance + (now - self._checked_at) * self._per_second
         self._allowance = min(float(self._per_second), grown)
         self._checked_at = now
-        if self._allowance < 1:
-            return False
-        self._allowance -= 1
-        return True
+        allowed = min(count, int(self._allowance))
+        self._allowance -= allowed
+        return allowed == count

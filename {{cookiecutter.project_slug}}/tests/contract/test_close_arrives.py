@@ -1,0 +1,189 @@
+"""A close reaches a client that is still sending: written whole before anything is read."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from {{cookiecutter.__package}}.protocol import SocketProtocol
+from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from ..waiting import LIMIT_SECONDS, until, within
+from .conftest import Start
+from .service import Service
+
+# Masked with a key of zeros.
+MASK = bytes(4)
+HELLO = b'{"type":"message","body":"hello"}'
+SAID = bytes([0x81, 0x80 | len(HELLO)]) + MASK + HELLO
+PING, PONG, FIRST, FURTHER = (bytes([first, 0x80]) + MASK for first in (0x89, 0x8A, 1, 0))
+CLOSE = b"\x88\x82" + MASK + struct.pack("!H", 1000)
+# A message that is not UTF-8, an opcode that is reserved, and a close code that is never sent.
+NO_UTF8 = b"\x81\x81" + MASK + b"\xff"
+RESERVED = b"\x83\x80" + MASK
+CODE_999 = b"\x88\x82" + MASK + struct.pack("!H", 999)
+
+
+def head(size: int, first: int = 0x81) -> bytes:
+    """Begin a frame of this size."""
+    return bytes([first, 0xFF]) + struct.pack("!Q", size) + MASK
+
+
+def large(size: int) -> bytes:
+    """Make a message of this size."""
+    return head(size) + bytes(size)
+
+
+@contextmanager
+def joined(address: str) -> Iterator[socket.socket]:
+    """Join by a socket that reads only when it is asked to."""
+    host, _, port = address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=LIMIT_SECONDS) as client:
+        request = (
+            f"GET /ws/lobby HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        client.sendall(request.encode())
+        answered = b""
+        while b'"recovered"' not in answered:
+            answered += client.recv(65_536)
+        yield client
+
+
+def write_then_read(address: str, sent: bytes) -> bytes:
+    """Join, send all of this, and only then read up to the end of the connection."""
+    answered = b""
+    with joined(address) as client:
+        try:
+            client.sendall(sent)
+            while data := client.recv(65_536):
+                answered += data
+        except ConnectionResetError:
+            pytest.fail(f"the connection was reset after {answered!r}")
+    return answered
+
+
+def close_code(answered: bytes) -> int:
+    """Read the code of the close frame that is the last of what was answered."""
+    # No reason of the tests is longer than fits into a length of one byte.
+    at = max(answered.rfind(b"\x88" + bytes([length])) for length in range(2, 126))
+    assert at >= 0, f"no close frame in {answered[-200:]!r}"
+    assert at + 2 + answered[at + 1] == len(answered), "something follows the close"
+    return int.from_bytes(answered[at + 2 : at + 4])
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (large(70_000), 1009),
+        (large(1_000_000), 1009),
+        (large(8_000_000), 1009),
+        (large(1_000_000) + CLOSE, 1009),
+        (NO_UTF8 + large(2_000_000) + CLOSE, 1007),
+        (RESERVED + bytes(2_000_000), 1002),
+        (b"\x82\x80" + MASK + large(60_000) * 30 + CLOSE, 1003),
+    ],
+    ids=["70kB", "1MB", "8MB", "answered", "utf8", "reserved", "binary"],
+)
+async def test_a_client_that_writes_first_gets_the_close(
+    service: Service, sent: bytes, code: int
+) -> None:
+    answered = await asyncio.to_thread(write_then_read, service.address, sent)
+    assert close_code(answered) == code
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (large(70_000) + CLOSE, 1009),
+        (RESERVED, 1002),
+        (CODE_999, 1002),
+        (NO_UTF8 + CLOSE, 1007),
+        (PING * 1_000, 1008),
+    ],
+    ids=["too big", "reserved", "code 999", "utf8", "flood"],
+)
+async def test_a_message_in_front_of_a_fault_is_said(
+    service: Service, fault: bytes, code: int
+) -> None:
+    async with service.join("ann") as ann:
+        sending = asyncio.to_thread(write_then_read, service.address, SAID + fault)
+        answered = asyncio.create_task(sending)
+        await ann.expect("joined")
+        await ann.expect_message("hello")
+        await ann.expect("left")
+        assert close_code(await within("the close", answered)) == code
+
+
+def ends_before_the_answer(address: str) -> bool:
+    """Send what is too big; whether the service ends its side before the client has answered."""
+    with joined(address) as client:
+        client.sendall(head(70_000))
+        assert client.recv(65_536).startswith(b"\x88")
+        client.settimeout(0.2)
+        try:
+            return client.recv(1) == b""
+        except TimeoutError:
+            return False
+
+
+async def test_a_close_is_no_half_close(service: Service) -> None:
+    assert not await asyncio.to_thread(ends_before_the_answer, service.address)
+
+
+async def test_a_close_between_fragments_is_answered_by_the_same(service: Service) -> None:
+    sent = b"\x01\x81" + MASK + b"{" + CLOSE
+    answered = await asyncio.to_thread(write_then_read, service.address, sent)
+    assert close_code(answered) == 1000
+
+
+@pytest.mark.parametrize("size", [128, 4_096])
+async def test_a_large_message_may_have_many_fragments(
+    start: Start, make_manager: Callable[..., ConnectionManager], size: int
+) -> None:
+    body = "é" * 250_000
+    text = json.dumps({"type": "message", "body": body}, ensure_ascii=False).encode()
+    fragments = [text[at : at + size] for at in range(0, len(text), size)]
+    manager = make_manager(max_message_bytes=4_000_000, outbox_bytes=8_000_000)
+    async with start(manager) as service, service.join("ann") as ann:
+        # By hand, as a fragment ends anywhere, in the middle of a character too.
+        sent = b""
+        for number, fragment in enumerate(fragments):
+            first = (0x80 if number == len(fragments) - 1 else 0) | (0 if number else 1)
+            sent += bytes([first, 0xFE]) + struct.pack("!H", len(fragment)) + MASK + fragment
+        ann.socket.transport.write(sent)
+        await ann.expect_message(body)
+
+
+@pytest.mark.parametrize("flood", [PING, PONG, FIRST + FURTHER], ids=["ping", "pong", "fragment"])
+async def test_a_flood_of_control_frames_or_fragments_is_too_many_messages(
+    service: Service, flood: bytes
+) -> None:
+    async with service.join("ann") as ann:
+        async with service.join("sly") as sly:
+            await ann.expect("joined", user="sly")
+            sly.socket.transport.write(flood + flood[-len(PING) :] * 700_000)
+            await sly.expect_close(Close.TOO_MANY_MESSAGES, retry_after=1.0)
+        await ann.expect("left", user="sly")
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SocketProtocol, "stall_seconds", 0.1)
+
+    async def count_is(number: int) -> bool:
+        return service.manager.connection_count == number
+
+    async with service.handshake():
+        await until("a member", lambda: count_is(1))
+        # More than the system takes for a client that does not read.
+        for _ in range(200):
+            await service.manager.publish("lobby", "x" * 60_000, "ann")
+        await until("it to be cut off", lambda: count_is(0))
