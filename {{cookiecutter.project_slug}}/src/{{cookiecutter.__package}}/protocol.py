@@ -173,6 +173,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     of a connection with a reset, which takes away what the client has not read yet.
     """
 
+    # After so long a close ends the connection, whatever the client is sending.
+    close_seconds = 10.0
     # A client that is silent for so long after a close has nothing more to say.
     silence_seconds = 2.0
     # A client that takes nothing for so long is cut off.
@@ -226,9 +228,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was not parsed, and cut off nobody."""
-        for timer in (self._turn, self._stalled):
-            if timer:
-                timer.cancel()
+        _cancel(self._turn, self._stalled)
         self._unparsed.clear()
         super().connection_lost(exc)
 
@@ -240,9 +240,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         """Write again."""
         super().resume_writing()
-        if self._stalled:
-            self._stalled.cancel()
-            self._stalled = None
+        _cancel(self._stalled)
 
     def data_received(self, data: bytes) -> None:
         """Parse a slice now, and the rest in turns with what others sent."""
@@ -251,9 +249,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._look_for_answer(data)
         elif self._unparsed or len(data) > _SLICE_BYTES:
             self._unparsed += data
-            if not self.read_paused:
-                self.read_paused = True
-                self.transport.pause_reading()
+            self.read_paused = True
+            self.transport.pause_reading()
             self._go_on()
         else:
             self._take(data)
@@ -335,9 +332,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Close the connection once the client has fallen silent, or after the close's time."""
         now = self.loop.time()
         if not self._deadline:
-            self._heard_at, self._deadline = now, now + self.close_timeout
-        if self.close_timer:
-            self.close_timer.cancel()
+            self._heard_at, self._deadline = now, now + self.close_seconds
+        _cancel(self.close_timer)
         silent_at = self._heard_at + self.silence_seconds
         if now >= self._deadline:
             self.transport.abort()
@@ -361,7 +357,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def _go_on(self) -> None:
         """Parse on, or read on if nothing is left, unless the application is behind."""
         behind = not self.queue.empty() and not self.close_sent
-        if self._discarding or behind:
+        if self._discarding or behind or self.transport.is_closing():
             return
         if self._unparsed:
             self._turn = self._turn or self.loop.call_soon(self._parse)
@@ -399,3 +395,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def _tell_of_flood(self) -> None:
         self._flooded = False
         self._exceeded()
+
+
+def _cancel(*timers: asyncio.Handle | None) -> None:
+    for timer in timers:
+        if timer:
+            timer.cancel()

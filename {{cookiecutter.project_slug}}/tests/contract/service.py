@@ -124,3 +124,7 @@ class Service(Endpoint):
     def __init__(self, address: str, manager: ConnectionManager) -> None:
         super().__init__(address, manager.tokens)
         self.manager = manager
+
+    async def has(self, connections: int) -> bool:
+        """Whether it has so many connections now."""
+        return self.manager.connection_count == connections

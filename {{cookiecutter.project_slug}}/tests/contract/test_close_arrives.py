@@ -5,16 +5,24 @@ import json
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
+import uvicorn
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
-from {{cookiecutter.__package}}.protocol import SocketProtocol
+from {{cookiecutter.__package}}.protocol import Answer, SocketProtocol
 from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.gate import App, Receive, Scope, Send
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.server import uvicorn_config
 
 from ..waiting import LIMIT_SECONDS, until, within
+from . import server
 from .conftest import Start
+from .server import serve
 from .service import Service
 
 # Masked with a key of zeros.
@@ -173,17 +181,120 @@ async def test_a_flood_of_control_frames_or_fragments_is_too_many_messages(
         await ann.expect("left", user="sly")
 
 
+def test_an_answer_is_found_however_it_is_split() -> None:
+    frames = SAID + b"\x81\xfe" + struct.pack("!H", 200) + MASK + bytes(200) + large(70_000) + CLOSE
+    for size in (1, 3, 5_000, len(frames)):
+        answer = Answer(7)
+        sent = bytes(7) + frames
+        pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+        found = [answer.is_in(piece) for piece in pieces]
+        # The first two bytes of a close frame are enough.
+        assert found.index(True) == (len(sent) - len(CLOSE) + 1) // size
+
+
+def goes_on_after_its_close(address: str, faults: bytes) -> bytes:
+    """Be closed, and send no answer but this; what was answered."""
+    answered = b""
+    with joined(address) as client:
+        client.sendall(b"\x82\x80" + MASK)
+        while data := client.recv(65_536):
+            answered += data
+            client.sendall(faults)
+    return answered
+
+
+@pytest.mark.parametrize("faults", [RESERVED, NO_UTF8, large(70_000)], ids=["1002", "1007", "1009"])
+async def test_a_fault_behind_a_close_changes_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch, faults: bytes
+) -> None:
+    monkeypatch.setattr(SocketProtocol, "silence_seconds", 0.2)
+    answered = await asyncio.to_thread(goes_on_after_its_close, service.address, faults)
+    assert close_code(answered) == 1003
+
+
+def sends_without_end(address: str) -> None:
+    """Send what is too big, until the connection ends."""
+    with joined(address) as client, suppress(ConnectionError):
+        client.sendall(head(1 << 40))
+        while True:
+            client.sendall(bytes(10_000))
+
+
+async def test_a_client_that_sends_without_end_is_cut_off_after_the_close(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SocketProtocol, "close_seconds", 0.3)
+    monkeypatch.setattr(SocketProtocol, "silence_seconds", 0.1)
+    await within("it to be cut off", asyncio.to_thread(sends_without_end, service.address))
+
+
+async def test_a_client_that_does_not_read_its_close_is_cut_off(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SocketProtocol, "close_seconds", 0.3)
+    monkeypatch.setattr(SocketProtocol, "silence_seconds", 0.1)
+    connections = []
+    made = SocketProtocol.connection_made
+
+    def note(protocol: SocketProtocol, transport: asyncio.Transport) -> None:
+        connections.append(transport)
+        made(protocol, transport)
+
+    async def is_closed() -> bool:
+        return connections[0].is_closing()
+
+    monkeypatch.setattr(SocketProtocol, "connection_made", note)
+    async with service.handshake() as (_, writer):
+        await until("a member", lambda: service.has(1))
+        for _ in range(200):
+            await service.manager.publish("lobby", "x" * 60_000, "ann")
+        writer.write(RESERVED)
+        await until("it to be cut off", is_closed)
+
+
+async def test_a_client_that_answers_no_ping_is_told_so(
+    start: Start, manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impatient(*args: Any, **more: Any) -> uvicorn.Config:
+        settings = uvicorn_config(*args, **more)
+        settings.ws_ping_interval = settings.ws_ping_timeout = 0.1
+        return settings
+
+    monkeypatch.setattr(server, "uvicorn_config", impatient)
+    async with start(manager) as service:
+        answered = await asyncio.to_thread(write_then_read, service.address, b"")
+        assert close_code(answered) == 1011
+        assert answered.endswith(b"keepalive ping timeout")
+
+
+async def test_a_socket_that_has_not_reached_the_manager_is_told_of_a_stop(
+    build_app: Callable[[ConnectionManager], App], manager: ConnectionManager
+) -> None:
+    app = build_app(manager)
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await app(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    async with serve(slow, manager.config) as address:
+        client = await connect(f"ws://{address}/ws/lobby")
+    with pytest.raises(ConnectionClosed):
+        await within("the close", client.recv())
+    assert client.close_code == 1012
+
+
 async def test_a_client_that_takes_nothing_is_cut_off(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SocketProtocol, "stall_seconds", 0.1)
-
-    async def count_is(number: int) -> bool:
-        return service.manager.connection_count == number
-
     async with service.handshake():
-        await until("a member", lambda: count_is(1))
+        await until("a member", lambda: service.has(1))
         # More than the system takes for a client that does not read.
         for _ in range(200):
             await service.manager.publish("lobby", "x" * 60_000, "ann")
-        await until("it to be cut off", lambda: count_is(0))
+        await until("it to be cut off", lambda: service.has(0))

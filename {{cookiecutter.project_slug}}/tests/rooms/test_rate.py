@@ -34,3 +34,4 @@ def test_a_client_is_told_when_a_burst_is_allowed_again() -> None:
 def test_zero_is_no_limit() -> None:
     limit = RateLimit(0, ManualClock())
     assert all(limit.allow() for _ in range(10_000))
+    assert limit.retry_after == 0.0
