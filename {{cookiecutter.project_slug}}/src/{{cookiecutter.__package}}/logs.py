@@ -49,18 +49,14 @@ class ClientFaults(logging.Filter):
     """Takes from uvicorn's log what clients could fill it with."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Drop the error after a denial, the traceback after invalid UTF-8, and what follows a `?`.
+        """Drop the error after a denial, and what follows a `?`.
 
         A token does not belong into a query, and all the same some client will put one there.
         """
         if isinstance(record.args, tuple):
             record.args = tuple(map(_without_query, record.args))
-        message = record.getMessage()
-        if "Invalid UTF-8" in message:
-            record.exc_info = None
-            record.levelno, record.levelname = logging.INFO, "INFO"
         # The gate ends whatever the application does not, so that only a denial is left.
-        return "without completing handshake" not in message
+        return "without completing handshake" not in record.getMessage()
 
 
 def line_format(*, debug: bool) -> dict[str, Any]:
