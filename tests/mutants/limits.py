@@ -113,4 +113,24 @@ MUTANTS = [
         [replace("SocketProtocol.pause_writing", "self.stall_seconds", "3600")],
         f"{_ARRIVES}::test_a_client_that_takes_nothing_is_cut_off",
     ),
+    # Heads, and what is behind a body.
+    Mutant(
+        "a trailer counts as a header",
+        [always("RequestProtocol.on_header", "not self._head_is_complete")],
+        "contract/test_heads.py::test_a_trailer_is_no_header",
+    ),
+    Mutant(
+        "a coding that others read otherwise is taken",
+        [
+            replace(
+                "RequestProtocol.on_headers_complete", 'codings not in ([], [b"chunked"])', "False"
+            )
+        ],
+        "contract/test_heads.py::test_a_head_that_can_be_read_in_two_ways_is_refused",
+    ),
+    Mutant(
+        "an upgrade that is not taken costs the body",
+        [never("RequestProtocol._unsupported_upgrade_warning", "behind")],
+        "contract/test_heads.py::test_an_upgrade_that_is_not_taken_costs_no_body",
+    ),
 ]

@@ -22,7 +22,7 @@ from .configs import API_KEY, SECRET_KEY, clean_environment
 from .contract.secrets import expect_no_secret
 from .contract.service import Endpoint
 from .missing import skip_without
-from .waiting import PROCESS_LIMIT_SECONDS, within
+from .waiting import PROCESS_LIMIT_SECONDS, until, within
 
 # A test may start several, each within its limit.
 PROCESS_TIMEOUT = pytest.mark.timeout(120)
@@ -143,6 +143,12 @@ async def serving(
     async with started(folder, command, **settings) as process:
         address = await process.read_until(r"running on http://(\S+)")
         yield process, Endpoint(address[1], Tokens(SECRET_KEY, SystemClock()))
+
+
+async def workers(process: Process, service: Endpoint, count: int) -> None:
+    """Wait until so many workers have started and one listens, which it does after it says so."""
+    await process.read_until("(?s)" + "startup complete.*" * count)
+    await until("a worker to listen", service.listens)
 
 
 def _text(output: bytes) -> str:

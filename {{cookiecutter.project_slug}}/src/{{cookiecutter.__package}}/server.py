@@ -14,11 +14,12 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import ChangeReload, multiprocess
 
 from .config import Config
+from .http_protocol import RequestProtocol
 from .logs import log_config
-from .protocol import RequestProtocol, SocketProtocol
 from .rooms.gate import App
 from .rooms.manager import ConnectionManager
 from .rooms.metrics import WORKERS_FOLDER
+from .socket_protocol import SocketProtocol
 
 logger = logging.getLogger(__name__)
 

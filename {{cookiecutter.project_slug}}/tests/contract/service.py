@@ -110,6 +110,16 @@ class Endpoint:
             writer.transport.abort()
             await asyncio.sleep(0)
 
+    async def listens(self) -> bool:
+        """Whether it takes connections."""
+        host, _, port = self.address.partition(":")
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+        except ConnectionRefusedError:
+            return False
+        writer.close()
+        return True
+
     async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Make an HTTP call."""
         # Without `verify=False` each client reads all certificates of the system.

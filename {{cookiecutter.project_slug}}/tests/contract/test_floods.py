@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from {{cookiecutter.__package}}.protocol import RequestProtocol
+from {{cookiecutter.__package}}.http_protocol import RequestProtocol
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server import uvicorn_config

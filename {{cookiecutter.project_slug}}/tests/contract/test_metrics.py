@@ -17,7 +17,7 @@ from {{cookiecutter.__package}}.rooms.events import Entry
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.redis.connect import connect, reach
 
-from ..processes import PROCESS_TIMEOUT, kill_worker, serving
+from ..processes import PROCESS_TIMEOUT, kill_worker, serving, workers
 from ..redis_server import RedisServer
 from ..waiting import PROCESS_LIMIT_SECONDS, within
 from .client import Client
@@ -179,7 +179,7 @@ async def test_any_worker_tells_of_all(tmp_path: Path, redis_server: RedisServer
     settings = {"WORKERS": "2", "REDIS_URL": redis_server.url, "TMPDIR": str(tmp_path)}
     async with AsyncExitStack() as stack:
         process, service = await stack.enter_async_context(serving(tmp_path, **settings))
-        await process.read_until("(?s)(startup complete.*){2}")
+        await workers(process, service, 2)
         clients = []
         for number in range(8):
             joining = service.connect(token=service.token(f"user-{number}"))

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.frames import Frame
 
-from ..processes import PROCESS_TIMEOUT, Process, serving
+from ..processes import PROCESS_TIMEOUT, Process, serving, workers
 from ..redis_server import RedisServer
 from ..waiting import PROCESS_LIMIT_SECONDS, within
 from .conftest import Pair
@@ -226,7 +226,7 @@ async def test_all_workers_of_one_command_are_drained(
     settings = {"WORKERS": "2", "REDIS_URL": redis_server.url, "SECRET_KEY": ""}
     async with AsyncExitStack() as stack:
         process, service = await stack.enter_async_context(serving(tmp_path, **settings))
-        await process.read_until("(?s)(startup complete.*){2}")
+        await workers(process, service, 2)
         answer = await service.call("POST", "/rooms/lobby/tokens", json={"user": "ann"})
         token = answer.json()["token"]
         clients = []

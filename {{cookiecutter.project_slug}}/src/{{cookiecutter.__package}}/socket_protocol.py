@@ -1,100 +1,27 @@
-"""uvicorn's protocols, mended where a client could stay or fill memory unseen."""
+"""uvicorn's WebSocket protocol, mended where a close was lost or one client held up the others."""
 
 import asyncio
 import codecs
 from collections.abc import Callable, Generator
-from typing import Any, ClassVar
+from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from .http_protocol import BAD_REQUEST
 from .rooms.handshake import WRITE_EXTENSION
 from .rooms.rate import RateLimit
 
-_BAD_REQUEST = (
-    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    b'Content-Length: 49\r\n\r\n{"detail":"This is no request that can be read."}'
-)
-_LARGEST_HEAD = 32_768
 # Between two slices of what one client sent, all others are served.
 _SLICE_BYTES = 4_096
 # A fragment of so many bytes costs no more than its part of the largest message.
 _LARGE_FRAGMENT = 64
 _MASK_BYTES = 4
 _LENGTH_BYTES = {126: 2, 127: 8}
-
-
-class RequestProtocol(HttpToolsProtocol):
-    """Takes requests that come in time and in measure, by a limited number of connections.
-
-    uvicorn by itself waits for ever for the rest of a request, and keeps a head of any length.
-    """
-
-    # For a whole request, or for the first after a connection was made.
-    limit_seconds = 20.0
-    # More than are made at once when thousands of clients come back.
-    most_open = 5_000
-    # Those of this process that are no sockets; last the one that was last of use.
-    _open: ClassVar[dict["RequestProtocol", None]] = {}
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a request; where too many do, the longest useless connection makes way."""
-        super().connection_made(transport)
-        self._besides_bodies = 0
-        self._deadline: asyncio.TimerHandle | None = None
-        self._expect_request()
-        self._open[self] = None
-        if len(self._open) > self.most_open:
-            useless = next(iter(self._open))
-            del self._open[useless]
-            useless.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
-        self._let_go()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came, unless it has too much besides a body: a head, or chunks of nothing."""
-        self._besides_bodies += len(data)
-        self._expect_request()
-        super().data_received(data)
-        if self._besides_bodies > _LARGEST_HEAD and not self.transport.is_closing():
-            if self.cycle is None or self.cycle.response_complete:
-                self.transport.write(_BAD_REQUEST)
-            self.transport.close()
-
-    def on_body(self, body: bytes) -> None:
-        """Leave it to the gate how large a body may be."""
-        super().on_body(body)
-        self._besides_bodies -= len(body)
-
-    def on_message_complete(self) -> None:
-        """Wait no more: uvicorn has a limit on the time until the next request begins."""
-        super().on_message_complete()
-        self._besides_bodies = 0
-        self._let_go()
-        self._open[self] = None
-
-    def handle_websocket_upgrade(self) -> None:
-        """Leave the connection to the other protocol."""
-        self._let_go()
-        super().handle_websocket_upgrade()
-
-    def _expect_request(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self.limit_seconds, self.transport.close)
-
-    def _let_go(self) -> None:
-        self._open.pop(self, None)
-        if self._deadline:
-            self._deadline.cancel()
-            self._deadline = None
 
 
 class Framing(ServerProtocol):
@@ -381,7 +308,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         elif self.conn.handshake_exc and not self.handshake_initiated:
             # Of a request that the library cannot parse uvicorn hears nothing, and waits for ever.
             self.handshake_initiated = self.handshake_complete = self.close_sent = True
-            self.transport.write(_BAD_REQUEST)
+            self.transport.write(BAD_REQUEST)
             self.transport.close()
         elif self._rate and not self._rate.allow(self.conn.take_count()):
             self._unparsed.clear()
