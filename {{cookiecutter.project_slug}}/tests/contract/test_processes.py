@@ -8,8 +8,11 @@ from typing import Literal
 import pytest
 from redis.asyncio import Redis
 
+from {{cookiecutter.__package}} import about
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.frames import Frame
+from {{cookiecutter.__package}}.rooms.redis.connect import connect, room_key
+from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
 
 from ..processes import PROCESS_TIMEOUT, Process, serving, workers
 from ..redis_server import RedisServer
@@ -191,6 +194,21 @@ async def test_a_process_that_was_taken_for_dead_brings_its_members_back(
         assert sorted(members) == ["ann", "bea"]
         await ann.expect_nothing()
         await bea.expect_nothing()
+
+
+async def test_members_of_a_process_that_died_are_told_to_have_left(
+    pair: Pair, redis_server: RedisServer
+) -> None:
+    async with pair[0].join("ann") as ann, connect(redis_server.url) as redis:
+        key = room_key(about.PACKAGE, "lobby", "leases")
+        living = set(await redis.zrange(key, 0, -1))
+        await RedisPresence(redis, about.PACKAGE).join("lobby", "bea", "1")
+        await pair[0].manager.check()
+        await ann.expect("joined", user="bea")
+        [dying] = set(await redis.zrange(key, 0, -1)) - living
+        await redis.zadd(key, {str(dying): 1})
+        await pair[0].manager.check()
+        await ann.expect("left", user="bea")
 
 
 async def test_real_processes_share_rooms_and_one_may_be_killed(
