@@ -56,6 +56,7 @@ class RequestProtocol(HttpToolsProtocol):
         self._received = data
         self._expect_request()
         super().data_received(data)
+        self._received = b""
         if self._besides_bodies > _LARGEST_HEAD and not self.transport.is_closing():
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(BAD_REQUEST)
@@ -117,7 +118,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Answer a request as if it offered no upgrade, body and all."""
-        behind = self._received[_parsed_bytes() :]
+        behind = self._received = self._received[_parsed_bytes() :]
         framing = (b"content-length", b"transfer-encoding")
         lines = [b"%s: %s\r\n" % header for header in self.headers if header[0] in framing]
         self.parser = HttpRequestParser(self)

@@ -22,6 +22,9 @@ _SLICE_BYTES = 4_096
 _LARGE_FRAGMENT = 64
 _MASK_BYTES = 4
 _LENGTH_BYTES = {126: 2, 127: 8}
+_LONGEST_HEAD = 14
+# A client that sends more frames behind a fault is not waited for.
+_FRAMES_BEHIND_A_FAULT = 1_000
 
 
 class Framing(ServerProtocol):
@@ -74,11 +77,13 @@ class Answer:
     def __init__(self, ahead: int) -> None:
         self._ahead = ahead
         self._rest = b""
+        self._left = _FRAMES_BEHIND_A_FAULT
 
     def is_in(self, data: bytes) -> bool:
         """Look at what came next, behind `ahead` bytes that belong to the faulty frame."""
         data, at = self._rest + data, self._ahead
-        while at + 2 <= len(data):
+        while self._left and at + 2 <= len(data):
+            self._left -= 1
             if data[at] & 0x0F == Opcode.CLOSE:
                 return True
             length = data[at + 1] & 0x7F
@@ -88,7 +93,7 @@ class Answer:
             if head > 2:  # noqa: PLR2004 (no length of its own)
                 length = int.from_bytes(data[at + 2 : at + head])
             at += head + _MASK_BYTES + length
-        self._rest, self._ahead = data[at:], max(0, at - len(data))
+        self._rest, self._ahead = data[at : at + _LONGEST_HEAD], max(0, at - len(data))
         return False
 
 
@@ -133,6 +138,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"][WRITE_EXTENSION] = extension
         await super().run_asgi()
         if self.close_timer:
+            self.stop_keepalive()
             self._end_once_silent()
         self._go_on()
 
@@ -233,9 +239,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._answer = Answer(0)
         elif isinstance(fault, PayloadTooBig):
             self._answer = Answer(_MASK_BYTES + (fault.size or 0))
-        self._discard()
         self._look_for_answer(self.conn.behind_fault + self._unparsed)
-        self._unparsed.clear()
+        self._discard()
 
     def keepalive_timeout(self) -> None:
         """Close, as the client did not answer a ping."""
@@ -273,6 +278,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def _discard(self) -> None:
         self._discarding = True
+        self._unparsed.clear()
+        _cancel(self._turn)
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
@@ -311,9 +318,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(BAD_REQUEST)
             self.transport.close()
         elif self._rate and not self._rate.allow(self.conn.take_count()):
-            self._unparsed.clear()
             self._discard()
-            self._end_once_silent()
             self._flooded = True
             # The application may wait already; it handles first what came before.
             if self.queue.empty():

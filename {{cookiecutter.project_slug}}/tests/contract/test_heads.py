@@ -104,6 +104,20 @@ async def test_an_upgrade_that_is_not_taken_costs_no_body(
     assert (await answer(service, f"GET /healthz HTTP/1.1\r\n{HOST}{offer}\r\n"))[0] == 200
 
 
+async def test_each_of_several_requests_may_offer_an_upgrade(service: Service) -> None:
+    offer = f"{HOST}Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    body = json.dumps({"body": "hi"})
+    message = f"{MESSAGES}{offer}{TRUSTED}Content-Length: {len(body)}\r\n\r\n{body}"
+    host, _, port = service.address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    last = f"GET /healthz HTTP/1.1\r\n{offer}Connection: close\r\n\r\n"
+    writer.write(f"{message}{message}{last}".encode())
+    answered = await within("the answers", reader.read())
+    assert re.findall(rb"HTTP/1.1 (\d+)", answered) == [b"202", b"202", b"200"]
+    writer.transport.abort()
+    await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize(
     "connection",
     [
