@@ -4,6 +4,7 @@ from ..mutating import always, never, remove, replace
 from .mutant import Mutant, ending
 
 _ARRIVES = "contract/test_close_arrives.py"
+_HEADS = "contract/test_heads.py"
 
 MUTANTS = [
     Mutant(
@@ -45,9 +46,17 @@ MUTANTS = [
     ),
     # Requests and frames that do not end.
     Mutant(
-        "an unreadable handshake is not answered",
-        [never("SocketProtocol._take", "self.conn.handshake_exc and ...")],
-        "contract/test_denials.py::test_a_handshake_that_cannot_be_read_is_answered",
+        "a refused handshake repeats what the client sent",
+        [
+            replace("Framing.reject", "HTTPStatus(status).phrase", "text"),
+            never("Framing.reject", "isinstance(...)"),
+        ],
+        f"{_HEADS}::test_a_refused_handshake_names_the_header_and_the_version_but_no_secret",
+    ),
+    Mutant(
+        "a long head passes in one segment",
+        [never("RequestProtocol.on_headers_complete", "sum(lengths, ...) > _LARGEST_HEAD")],
+        f"{_HEADS}::test_a_long_head_in_one_segment_is_refused",
     ),
     Mutant(
         "the service waits an hour for the rest of a request",
@@ -70,11 +79,16 @@ MUTANTS = [
         [
             replace(
                 "SocketProtocol._close_by_itself",
-                "self._end_once_silent()",
+                "self.end_once_silent()",
                 "self.transport.close()",
             )
         ],
         f"{_ARRIVES}::test_a_client_that_writes_first_gets_the_close",
+    ),
+    Mutant(
+        "an answer ends the connection while the body arrives",
+        [replace("RequestProtocol.end_answer", "self.end_once_silent()", "self.transport.close()")],
+        f"{_ARRIVES}::test_a_client_that_sends_its_whole_body_first_gets_the_answer",
     ),
     Mutant(
         "a close is followed by a half-close",
@@ -117,7 +131,7 @@ MUTANTS = [
     Mutant(
         "a trailer counts as a header",
         [always("RequestProtocol.on_header", "not self._head_is_complete")],
-        "contract/test_heads.py::test_a_trailer_is_no_header",
+        f"{_HEADS}::test_a_trailer_is_no_header",
     ),
     Mutant(
         "a coding that others read otherwise is taken",
@@ -126,11 +140,11 @@ MUTANTS = [
                 "RequestProtocol.on_headers_complete", 'codings not in ([], [b"chunked"])', "False"
             )
         ],
-        "contract/test_heads.py::test_a_head_that_can_be_read_in_two_ways_is_refused",
+        f"{_HEADS}::test_a_head_that_can_be_read_in_two_ways_is_refused",
     ),
     Mutant(
         "an upgrade that is not taken costs the body",
         [never("RequestProtocol._unsupported_upgrade_warning", "behind")],
-        "contract/test_heads.py::test_an_upgrade_that_is_not_taken_costs_no_body",
+        f"{_HEADS}::test_an_upgrade_that_is_not_taken_costs_no_body",
     ),
 ]

@@ -3,25 +3,32 @@
 import asyncio
 import re
 import sys
-from typing import ClassVar
+from contextlib import suppress
+from typing import ClassVar, cast
 
-from httptools import HttpRequestParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-BAD_REQUEST = (
+from .lingering import Lingering, cancel
+from .socket_protocol import SocketProtocol
+
+_BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
     b'Content-Length: 49\r\n\r\n{"detail":"This is no request that can be read."}'
 )
 _LARGEST_HEAD = 32_768
+# What each header line has besides its name and value.
+_BETWEEN = len(": \r\n")
 # RFC 3986 3.2.2 and 3.2.3
 _HOST = re.compile(rb"([\w.~%!$&'()*+,;=-]+|\[[\da-fA-F:.]+\])(:\d*)?")
 
 
-class RequestProtocol(HttpToolsProtocol):
+class RequestProtocol(Lingering, HttpToolsProtocol):
     """Takes requests that come in time and in measure, by a limited number of connections.
 
-    uvicorn by itself waits for ever for the rest of a request, keeps a head of any length, takes
-    trailers for headers, and loses the body behind an upgrade that it does not know.
+    uvicorn by itself never stops waiting for the rest of a request, keeps a head of any length,
+    takes trailers for headers, loses the body behind an upgrade that it does not know, and ends a
+    connection while the client is sending.
     """
 
     # For a whole request, or for the first after a connection was made.
@@ -35,9 +42,10 @@ class RequestProtocol(HttpToolsProtocol):
         """Wait for a request; where too many do, the longest useless connection makes way."""
         super().connection_made(transport)
         self._besides_bodies = 0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timeout: asyncio.TimerHandle | None = None
         self._received = b""
-        self._head_is_complete = self._goes_on = False
+        self._head_is_complete = self._is_complete = self._goes_on = False
+        self._answered = False
         self._expect_request()
         self._open[self] = None
         if len(self._open) > self.most_open:
@@ -46,12 +54,16 @@ class RequestProtocol(HttpToolsProtocol):
             useless.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Cancel what waits for the client."""
         self._let_go()
+        cancel(self.close_timer)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take what came, unless it has too much besides a body: a head, or chunks of nothing."""
+        if self._answered:
+            self._discard(data)
+            return
         self._besides_bodies += len(data)
         self._received = data
         self._expect_request()
@@ -59,14 +71,15 @@ class RequestProtocol(HttpToolsProtocol):
         self._received = b""
         if self._besides_bodies > _LARGEST_HEAD and not self.transport.is_closing():
             if self.cycle is None or self.cycle.response_complete:
-                self.transport.write(BAD_REQUEST)
-            self.transport.close()
+                self.send_400_response("")
+            else:
+                self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin a request, unless it only goes on."""
-        if not self._goes_on:
+        if not self._goes_on and not self._answered:
             super().on_message_begin()
-            self._head_is_complete = False
+            self._head_is_complete = self._is_complete = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer never counts as one (RFC 9110 6.5.1)."""
@@ -77,7 +90,7 @@ class RequestProtocol(HttpToolsProtocol):
         """Serve the request.
 
         Raises:
-            ValueError: the head says two things, or what nobody here understands.
+            ValueError: the head is too long, ambiguous, or uses an unknown coding.
         """
         if self._head_is_complete:
             return
@@ -87,12 +100,38 @@ class RequestProtocol(HttpToolsProtocol):
             raise ValueError(hosts)
         if not all(map(_HOST.fullmatch, hosts)) or codings not in ([], [b"chunked"]):
             raise ValueError(hosts, codings)
+        lengths = (len(name) + len(value) + _BETWEEN for name, value in self.headers)
+        if sum(lengths, len(self.url)) > _LARGEST_HEAD:
+            raise ValueError(len(self.headers))
         super().on_headers_complete()
+        if self.cycle:
+            self.cycle.transport = cast("asyncio.Transport", _AnswerTransport(self))
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request in the form that all errors have."""
-        self.transport.write(BAD_REQUEST)
-        self.transport.close()
+        self.transport.write(_BAD_REQUEST)
+        self._is_complete = False
+        self.end_answer()
+
+    def end_answer(self) -> None:
+        """Close the connection once the client has sent its request."""
+        if self._is_complete:
+            self.transport.close()
+            return
+        self._answered = self._head_is_complete = True
+        self._let_go()
+        self.flow.resume_reading()
+        self.end_once_silent()
+
+    def _discard(self, data: bytes) -> None:
+        self.note_data()
+        with suppress(HttpParserError, HttpParserUpgrade):
+            self.parser.feed_data(data)
+
+    def on_response_complete(self) -> None:
+        """Expect the next request, unless this answer is the last."""
+        if not self._answered:
+            super().on_response_complete()
 
     def on_body(self, body: bytes) -> None:
         """Leave it to the gate how large a body may be."""
@@ -100,10 +139,14 @@ class RequestProtocol(HttpToolsProtocol):
         self._besides_bodies -= len(body)
 
     def on_message_complete(self) -> None:
-        """Wait no more: uvicorn has a limit on the time until the next request begins."""
+        """Cancel the deadline: uvicorn limits the time until the next request begins."""
         if self.parser.should_upgrade() and not self._should_upgrade():
             # The parser takes what follows for the other protocol.
             return
+        if self._answered:
+            self.transport.close()
+            return
+        self._is_complete = True
         super().on_message_complete()
         self._besides_bodies = 0
         self._let_go()
@@ -112,9 +155,13 @@ class RequestProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to the other protocol."""
         self._let_go()
-        super().handle_websocket_upgrade()
+        self.connections.discard(self)
+        protocol = SocketProtocol(self.config, self.server_state, self.app_state)
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        protocol.connect(self.url.decode("ascii"), self.headers)
         if behind := self._received[_parsed_bytes() :]:
-            self.transport.get_protocol().data_received(behind)  # type: ignore[attr-defined]
+            protocol.data_received(behind)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Answer a request as if it offered no upgrade, body and all."""
@@ -128,6 +175,12 @@ class RequestProtocol(HttpToolsProtocol):
         if behind:
             super().data_received(behind)
 
+    def _should_upgrade(self) -> bool:
+        if self.parser.get_method() != b"GET" or self.parser.get_http_version() != "1.1":
+            return False
+        has_body = self._values(b"transfer-encoding") or self._values(b"content-length") > [b"0"]
+        return not has_body and super()._should_upgrade()
+
     def _get_upgrade(self) -> bytes:
         # The parser has seen to `Connection`; of several lines uvicorn takes the last alone.
         return b",".join(self._values(b"upgrade")).lower()
@@ -136,14 +189,29 @@ class RequestProtocol(HttpToolsProtocol):
         return [value for key, value in self.headers if key == name]
 
     def _expect_request(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self.limit_seconds, self.transport.close)
+        if self._timeout is None:
+            self._timeout = self.loop.call_later(self.limit_seconds, self.transport.close)
 
     def _let_go(self) -> None:
         self._open.pop(self, None)
-        if self._deadline:
-            self._deadline.cancel()
-            self._deadline = None
+        cancel(self._timeout)
+        self._timeout = None
+
+
+class _AnswerTransport:
+    """The transport of one answer: its end ends the connection only when nothing is unread."""
+
+    def __init__(self, protocol: RequestProtocol) -> None:
+        self._protocol = protocol
+
+    def write(self, data: bytes) -> None:
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.end_answer()
 
 
 def _parsed_bytes() -> int:

@@ -2,17 +2,21 @@
 
 import asyncio
 import codecs
+import json
 from collections.abc import Callable, Generator
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import PayloadTooBig
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeader, PayloadTooBig
 from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from .http_protocol import BAD_REQUEST
+from .lingering import Lingering, cancel
 from .rooms.handshake import WRITE_EXTENSION
 from .rooms.rate import RateLimit
 
@@ -30,7 +34,8 @@ _FRAMES_BEHIND_A_FAULT = 1_000
 class Framing(ServerProtocol):
     """websockets' server side; it also counts frames and checks text as it arrives.
 
-    websockets itself answers 1002 to a close in the middle of a fragmented message.
+    websockets itself answers 1002 to a close in the middle of a fragmented message, reads the
+    request a second time, and repeats what it can't read of it to the client, tokens included.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -65,6 +70,24 @@ class Framing(ServerProtocol):
                 self._decoder.decode(frame.data, frame.fin)
         super().recv_frame(frame)
 
+    def reject(self, status: HTTPStatus | int, text: str) -> Response:
+        """Refuse a handshake in the form that all errors have, and name the version spoken here.
+
+        The text repeats what the client sent, so it is left out.
+        """
+        detail = HTTPStatus(status).phrase
+        if isinstance(self.handshake_exc, InvalidHeader):
+            detail = f"Invalid {self.handshake_exc.name} header"
+        response = super().reject(status, json.dumps({"detail": detail}))
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
+        response.headers["Sec-WebSocket-Version"] = "13"
+        return response
+
+    def parse(self) -> Generator[None]:
+        """Parse frames alone: the server has parsed the request."""
+        return super(ServerProtocol, self).parse()
+
     def discard(self) -> Generator[None]:
         """Keep what is behind a fault, as the client's answer may be there."""
         self.behind_fault = bytes(self.reader.buffer)
@@ -97,18 +120,13 @@ class Answer:
         return False
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
     """Lets every close arrive, and no client hold up the others.
 
-    It parses in slices, answers every handshake but at a stop, pings only those that read, and
-    writes at once. After a close it goes on reading: the system answers what is unread at the end
-    of a connection with a reset, which takes away what the client has not read yet.
+    It parses in slices, answers every handshake but at a stop, pings only those that read, writes
+    at once, and reads on after a close.
     """
 
-    # After so long a close ends the connection, whatever the client is sending.
-    close_seconds = 10.0
-    # A client that is silent for so long after a close has nothing more to say.
-    silence_seconds = 2.0
     # A client that takes nothing for so long is cut off.
     stall_seconds = 60.0
 
@@ -125,8 +143,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._rate: RateLimit | None = None
         self._flooded = self._discarding = False
         self._answer: Answer | None = None
-        self._heard_at = self._deadline = 0.0
         self._stalled: asyncio.TimerHandle | None = None
+
+    def connect(self, target: str, headers: list[tuple[bytes, bytes]]) -> None:
+        """Answer the request that offered this protocol.
+
+        Args:
+            target: The path and the query, as they were sent.
+            headers: The names in lower case, and the values, as they were sent.
+        """
+        fields = [(name.decode("ascii"), value.decode("latin-1")) for name, value in headers]
+        self.handle_connect(Request(target, Headers(fields)))
 
     async def run_asgi(self) -> None:
         """Run the application, which may write past `send`."""
@@ -139,7 +166,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
         if self.close_timer:
             self.stop_keepalive()
-            self._end_once_silent()
+            self.end_once_silent()
         self._go_on()
 
     def write(self, frame: bytes) -> bool:
@@ -161,7 +188,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was not parsed, and cut off nobody."""
-        _cancel(self._turn, self._stalled)
+        cancel(self._turn, self._stalled)
         self._unparsed.clear()
         super().connection_lost(exc)
 
@@ -173,11 +200,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         """Write again."""
         super().resume_writing()
-        _cancel(self._stalled)
+        cancel(self._stalled)
 
     def data_received(self, data: bytes) -> None:
         """Parse a slice now, and the rest in turns with what others sent."""
-        self._heard_at = self.loop.time()
+        self.note_data()
         if self._discarding:
             self._look_for_answer(data)
         elif self._unparsed or len(data) > _SLICE_BYTES:
@@ -258,28 +285,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             )
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self._end_once_silent()
-
-    def _end_once_silent(self) -> None:
-        """Close the connection once the client has fallen silent, or after the close's time."""
-        now = self.loop.time()
-        if not self._deadline:
-            self._heard_at, self._deadline = now, now + self.close_seconds
-        _cancel(self.close_timer)
-        silent_at = self._heard_at + self.silence_seconds
-        if now >= self._deadline:
-            self.transport.abort()
-        elif now < silent_at:
-            self.close_timer = self.loop.call_at(silent_at, self._end_once_silent)
-        elif self.transport.get_write_buffer_size():
-            self.close_timer = self.loop.call_later(self.silence_seconds, self._end_once_silent)
-        else:
-            self.transport.close()
+        self.end_once_silent()
 
     def _discard(self) -> None:
         self._discarding = True
         self._unparsed.clear()
-        _cancel(self._turn)
+        cancel(self._turn)
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
@@ -312,11 +323,6 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.handle_events()
         if self.conn.parser_exc:
             self.handle_parser_exception()
-        elif self.conn.handshake_exc and not self.handshake_initiated:
-            # Of a request that the library cannot parse uvicorn hears nothing, and waits for ever.
-            self.handshake_initiated = self.handshake_complete = self.close_sent = True
-            self.transport.write(BAD_REQUEST)
-            self.transport.close()
         elif self._rate and not self._rate.allow(self.conn.take_count()):
             self._discard()
             self._flooded = True
@@ -327,9 +333,3 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def _tell_of_flood(self) -> None:
         self._flooded = False
         self._exceeded()
-
-
-def _cancel(*timers: asyncio.Handle | None) -> None:
-    for timer in timers:
-        if timer:
-            timer.cancel()

@@ -20,6 +20,7 @@ from ..configs import API_KEY
 from ..waiting import LIMIT_SECONDS, within
 from .client import Client
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 KEY = {"Authorization": f"Bearer {API_KEY}"}
 
 
@@ -88,12 +89,20 @@ class Endpoint:
         return httpx2.Headers(list(response.headers.raw_items()))
 
     @asynccontextmanager
-    async def handshake(
-        self, *lines: str
-    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        """Send an opening request with these further lines, without a client library."""
+    async def opened(self, sent: str = "") -> AsyncIterator[Streams]:
+        """Connect without a client library, and send this."""
         host, _, port = self.address.partition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
+        try:
+            writer.write(sent.encode())
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+            await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def handshake(self, *lines: str) -> AsyncIterator[Streams]:
+        """Send an opening request with these further lines, without a client library."""
         request = [
             "GET /ws/lobby HTTP/1.1",
             f"Host: {self.address}",
@@ -103,12 +112,8 @@ class Endpoint:
             "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
             *lines,
         ]
-        try:
-            writer.write("\r\n".join([*request, "", ""]).encode())
-            yield reader, writer
-        finally:
-            writer.transport.abort()
-            await asyncio.sleep(0)
+        async with self.opened("\r\n".join([*request, "", ""])) as streams:
+            yield streams
 
     async def listens(self) -> bool:
         """Whether it takes connections."""

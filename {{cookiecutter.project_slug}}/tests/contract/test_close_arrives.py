@@ -13,6 +13,7 @@ import uvicorn
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from {{cookiecutter.__package}}.http_protocol import RequestProtocol
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.gate import App, Receive, Scope, Send
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
@@ -23,7 +24,7 @@ from ..waiting import LIMIT_SECONDS, until, within
 from . import server
 from .conftest import Start
 from .server import serve
-from .service import Service
+from .service import KEY, Service
 
 # Masked with a key of zeros.
 MASK = bytes(4)
@@ -72,14 +73,19 @@ def joined(address: str) -> Iterator[socket.socket]:
 
 def write_then_read(address: str, sent: bytes) -> bytes:
     """Join, send all of this, and only then read up to the end of the connection."""
-    answered = b""
     with joined(address) as client:
-        try:
-            client.sendall(sent)
-            while data := client.recv(65_536):
-                answered += data
-        except ConnectionResetError:
-            pytest.fail(f"the connection was reset after {answered!r}")
+        return send_then_read(client, sent)
+
+
+def send_then_read(client: socket.socket, sent: bytes) -> bytes:
+    """Send all of this, and only then read up to the end of the connection."""
+    answered = b""
+    try:
+        client.sendall(sent)
+        while data := client.recv(65_536):
+            answered += data
+    except ConnectionResetError:
+        pytest.fail(f"the connection was reset after {answered!r}")
     return answered
 
 
@@ -319,3 +325,55 @@ async def test_a_client_that_takes_nothing_is_cut_off(
     async with service.handshake():
         await until("a member", lambda: service.has(1))
         await until("it to be cut off", is_cut_off)
+
+
+def request_then_read(address: str, head: str, body: bytes) -> bytes:
+    """Send a request whole, and only then read up to the end of the connection."""
+    host, _, port = address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=LIMIT_SECONDS) as client:
+        sent = f"POST /rooms HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n".encode() + body
+        return send_then_read(client, sent)
+
+
+KEYED = f"Authorization: {KEY['Authorization']}\r\n"
+LARGE = bytes(2_000_000)
+CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(LARGE), LARGE)
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (f"Content-Length: {len(LARGE)}", LARGE),
+        ("Transfer-Encoding: chunked", CHUNKED),
+    ],
+    ids=["length", "chunks"],
+)
+async def test_a_client_that_sends_its_whole_body_first_gets_the_answer(
+    service: Service, head: str, body: bytes
+) -> None:
+    for _ in range(10):
+        sending = asyncio.to_thread(request_then_read, service.address, KEYED + head, body)
+        answered = await within("the answer", sending)
+        assert answered.startswith(b"HTTP/1.1 413 ")
+        assert b"connection: close\r\n" in answered.lower()
+
+
+@pytest.mark.parametrize("line", ["Transfer-Encoding: gzip", f"X: {'x' * 40_000}"])
+async def test_a_client_that_sends_its_body_behind_a_bad_head_gets_the_answer(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, line: str
+) -> None:
+    monkeypatch.setattr(RequestProtocol, "silence_seconds", 0.2)
+    head = f"{line}\r\nContent-Length: {len(LARGE)}"
+    sending = asyncio.to_thread(request_then_read, service.address, head, LARGE)
+    answered = await within("the answer", sending)
+    assert answered.startswith(b"HTTP/1.1 400 ")
+    assert b"connection: close\r\n" in answered.lower()
+    caplog.clear()
+
+
+async def test_an_answer_to_a_refused_body_is_the_last_of_its_connection(service: Service) -> None:
+    again = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    head = f"{KEYED}Content-Length: {len(LARGE)}"
+    sending = asyncio.to_thread(request_then_read, service.address, head, LARGE + again * 2)
+    answered = await within("the answer", sending)
+    assert answered.count(b"HTTP/1.1") == 1

@@ -40,16 +40,6 @@ async def test_a_page_of_our_own_origin_may_connect(service: Service) -> None:
         await client.expect("welcome")
 
 
-@pytest.mark.parametrize(
-    "line", ["Cookie: " + "x" * 9_000, "Authorization: Bearer " + "x" * 9_000, "Content-Length: 5"]
-)
-async def test_a_handshake_that_cannot_be_read_is_answered(service: Service, line: str) -> None:
-    async with service.handshake(line) as (reader, _):
-        answer = await within("an answer to the handshake", reader.read())
-    assert answer.startswith(b"HTTP/1.1 400")
-    assert b'"detail"' in answer
-
-
 async def test_two_origins_are_one_too_many(service: Service) -> None:
     own = f"http://{service.address}"
     twice = [("Origin", own), ("Origin", own)]

@@ -1,8 +1,8 @@
 """Who comes too often, sends too much, or never ends; docs/threats.md has the whole list."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -16,26 +16,10 @@ from {{cookiecutter.__package}}.server import uvicorn_config
 from ..waiting import within
 from . import server
 from .conftest import Start
-from .service import Service
+from .service import Service, Streams
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 # Masked with a key of zeros, and without content.
 TEXT = b"\x81\x80\x00\x00\x00\x00"
-
-
-@asynccontextmanager
-async def opened(service: Service, sent: str = "") -> AsyncIterator[Streams]:
-    """A connection without a client library, and what it sends at first."""
-    host, _, port = service.address.partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(sent.encode())
-        yield reader, writer
-    finally:
-        writer.transport.abort()
-        await asyncio.sleep(0)
-
-
 GET = "GET /healthz HTTP/1.1\r\nHost: a\r\n"
 POST = "POST /rooms/lobby/tokens HTTP/1.1\r\nHost: a\r\n"
 UPGRADE = "GET /ws/lobby HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -76,14 +60,14 @@ async def test_a_request_that_does_not_end_is_cut_off(
 ) -> None:
     # What comes at once is answered in time on a busy machine too.
     monkeypatch.setattr(RequestProtocol, "limit_seconds", 0.5 if answers else 0.1)
-    async with opened(service, sent) as streams:
+    async with service.opened(sent) as streams:
         answered = await within("the end of a request that does not end", trickle(streams, drop))
         assert answered.count(b"HTTP/1.1 200") == answers
         assert answered.count(b"HTTP/1.1") == answers
 
 
 async def test_a_request_in_pieces_is_answered(service: Service) -> None:
-    async with opened(service) as (reader, writer):
+    async with service.opened() as (reader, writer):
         for piece in (GET, "X: y\r\n", "\r\n"):
             writer.write(piece.encode())
             await within("the service to take a piece", service.call("GET", "/healthz"))
@@ -95,7 +79,7 @@ async def test_the_limit_on_requests_ends_no_socket(
 ) -> None:
     monkeypatch.setattr(RequestProtocol, "limit_seconds", 0.5)
     async with service.join("ann") as ann:
-        async with opened(service) as (reader, _):
+        async with service.opened() as (reader, _):
             await within("the end of a connection that came later", reader.read())
         await ann.expect_nothing()
 
@@ -107,13 +91,13 @@ async def test_half_open_connections_take_no_place_from_others(
 ) -> None:
     monkeypatch.setattr(RequestProtocol, "most_open", 3)
     async with start(make_manager(max_connections=1)) as service, AsyncExitStack() as stack:
-        halves = [await stack.enter_async_context(opened(service, UPGRADE)) for _ in range(20)]
+        halves = [await stack.enter_async_context(service.opened(UPGRADE)) for _ in range(20)]
         async with service.join("ann") as ann:
             for half in halves[:17]:
                 assert await within("the oldest to make way", trickle(half, "")) == b""
             assert (await service.call("GET", "/healthz")).status_code == 200
             for _ in range(4):
-                await stack.enter_async_context(opened(service))
+                await stack.enter_async_context(service.opened())
             assert (await service.call("GET", "/healthz")).status_code == 200
             await ann.expect_nothing()
 
@@ -121,8 +105,11 @@ async def test_half_open_connections_take_no_place_from_others(
 @pytest.mark.parametrize(
     "sent", [f"GET /{'x' * 20_000}", f"{GET}X: {'x' * 20_000}", GET + "X: y\r\n" * 3_000]
 )
-async def test_a_head_that_grows_is_refused(service: Service, sent: str) -> None:
-    async with opened(service, sent) as (reader, writer):
+async def test_a_head_that_grows_is_refused(
+    service: Service, monkeypatch: pytest.MonkeyPatch, sent: str
+) -> None:
+    monkeypatch.setattr(RequestProtocol, "close_seconds", 0.3)
+    async with service.opened(sent) as (reader, writer):
         await within("the beginning to be sent", writer.drain())
         answered = await within("an answer", trickle((reader, writer), "x" * 1_000))
     assert answered.startswith(b"HTTP/1.1 400 ")
@@ -134,7 +121,7 @@ async def test_a_head_that_grows_is_refused(service: Service, sent: str) -> None
 )
 async def test_chunks_of_nothing_are_cut_off(service: Service, drop: str) -> None:
     head = f"{POST}Transfer-Encoding: chunked\r\n\r\n"
-    async with opened(service, head + ("0\r\n" if drop.startswith("X") else "")) as streams:
+    async with service.opened(head + ("0\r\n" if drop.startswith("X") else "")) as streams:
         await within("the end", trickle(streams, drop))
 
 
@@ -151,7 +138,7 @@ async def test_chunks_of_nothing_are_cut_off(service: Service, drop: str) -> Non
 async def test_a_request_that_others_would_read_otherwise_is_refused(
     service: Service, caplog: pytest.LogCaptureFixture, head: str
 ) -> None:
-    async with opened(service, f"{head}\r\n" + "2\r\n{}\r\n0\r\n\r\n") as (reader, _):
+    async with service.opened(f"{head}\r\n" + "2\r\n{}\r\n0\r\n\r\n") as (reader, _):
         answered = await within("an answer", reader.read())
     assert answered.startswith(b"HTTP/1.1 400 ")
     caplog.clear()

@@ -1,6 +1,5 @@
 """The head of a request: what counts, what is refused, and what is lost on no account."""
 
-import asyncio
 import json
 import re
 
@@ -21,9 +20,7 @@ HANDSHAKE = (
 
 async def answer(service: Service, *segments: str) -> tuple[int, bytes]:
     """Send a request in segments; the status, and what came with it up to the end."""
-    host, _, port = service.address.partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
+    async with service.opened() as (reader, writer):
         for segment in segments:
             writer.write(segment.encode())
             # The service takes the first before the second is sent.
@@ -32,9 +29,6 @@ async def answer(service: Service, *segments: str) -> tuple[int, bytes]:
         size = re.search(rb"content-length: (\d+)", head.lower())
         body = reader.readexactly(int(size[1]) if size else 0)
         return int(head.split()[1]), await within("a body", body)
-    finally:
-        writer.transport.abort()
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("parts", [1, 2])
@@ -108,14 +102,10 @@ async def test_each_of_several_requests_may_offer_an_upgrade(service: Service) -
     offer = f"{HOST}Connection: Upgrade\r\nUpgrade: h2c\r\n"
     body = json.dumps({"body": "hi"})
     message = f"{MESSAGES}{offer}{TRUSTED}Content-Length: {len(body)}\r\n\r\n{body}"
-    host, _, port = service.address.partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
     last = f"GET /healthz HTTP/1.1\r\n{offer}Connection: close\r\n\r\n"
-    writer.write(f"{message}{message}{last}".encode())
-    answered = await within("the answers", reader.read())
+    async with service.opened(f"{message}{message}{last}") as (reader, _):
+        answered = await within("the answers", reader.read())
     assert re.findall(rb"HTTP/1.1 (\d+)", answered) == [b"202", b"202", b"200"]
-    writer.transport.abort()
-    await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(
@@ -130,14 +120,59 @@ async def test_several_lines_of_a_list_are_one_list(service: Service, connection
     assert (await answer(service, HANDSHAKE + connection + "\r\n"))[0] == 101
 
 
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        ("Sec-WebSocket-Version: 8", "Sec-WebSocket-Version"),
+        ("Sec-WebSocket-Protocol: rooms.v1 bearer.secret", "Sec-WebSocket-Protocol"),
+        ("Sec-WebSocket-Key: secret", "Sec-WebSocket-Key"),
+        ("Origin: http://a\r\nOrigin: http://a", "Origin"),
+    ],
+)
+async def test_a_refused_handshake_names_the_header_and_the_version_but_no_secret(
+    service: Service, line: str, header: str
+) -> None:
+    lines = [kept for kept in HANDSHAKE.splitlines(keepends=True) if header not in kept]
+    request = "".join([*lines, f"Connection: Upgrade\r\n{line}\r\n\r\n"])
+    async with service.opened(request) as (reader, _):
+        refused = (await within("the refusal", reader.read())).decode()
+    assert refused.startswith("HTTP/1.1 400 ")
+    assert "Sec-WebSocket-Version: 13\r\n" in refused
+    assert "secret" not in refused
+    assert json.loads(refused.partition("\r\n\r\n")[2]) == {"detail": f"Invalid {header} header"}
+
+
+async def test_a_handshake_takes_header_lines_as_long_as_other_requests_do(
+    service: Service,
+) -> None:
+    cookies = f"Connection: Upgrade\r\nCookie: {'x' * 30_000}\r\n\r\n"
+    assert (await answer(service, HANDSHAKE + cookies))[0] == 101
+
+
+@pytest.mark.parametrize("line", ["X: " + "x" * 33_000, "X: y\r\n" * 9_000])
+async def test_a_long_head_in_one_segment_is_refused(
+    service: Service, caplog: pytest.LogCaptureFixture, line: str
+) -> None:
+    assert (await answer(service, f"GET /healthz HTTP/1.1\r\n{HOST}{line}\r\n\r\n"))[0] == 400
+    caplog.clear()
+
+
+@pytest.mark.parametrize("body", ["", "hello"])
+async def test_a_handshake_that_is_no_plain_get_is_answered_as_a_request(
+    service: Service, body: str
+) -> None:
+    method = "GET" if body else "POST"
+    offer = HANDSHAKE.replace("GET", method) + "Connection: Upgrade\r\n"
+    status, _ = await answer(service, f"{offer}Content-Length: {len(body)}\r\n\r\n{body}")
+    assert status in (404, 405)
+
+
 async def test_a_frame_in_the_same_segment_as_the_handshake_is_taken(service: Service) -> None:
     text = b'{"type":"message","body":"hello"}'
     frame = bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
-    host, _, port = service.address.partition(":")
     async with service.join("ann") as ann:
-        _, writer = await asyncio.open_connection(host, int(port))
-        writer.write(f"{HANDSHAKE}Connection: Upgrade\r\n\r\n".encode() + frame)
-        await ann.expect("joined")
-        await ann.expect_message("hello")
-        writer.transport.abort()
+        async with service.opened() as (_, writer):
+            writer.write(f"{HANDSHAKE}Connection: Upgrade\r\n\r\n".encode() + frame)
+            await ann.expect("joined")
+            await ann.expect_message("hello")
         await ann.expect("left")

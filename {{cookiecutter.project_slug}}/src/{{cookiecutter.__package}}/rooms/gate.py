@@ -35,7 +35,10 @@ class _Denial(NamedTuple):
 
 
 _LARGEST_BODY = 1 << 20
-_TOO_LARGE = _Denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+_CLOSE = (b"connection", b"close")
+_TOO_LARGE = _Denial(
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.", headers=(_CLOSE,)
+)
 
 
 class Gate:
@@ -89,17 +92,22 @@ class Gate:
             await _answer(_TOO_LARGE, "http.response", send)
             return
         taken = 0
+        # Reading is needed to know whether more of the body follows.
+        is_read = not (int(length) or header(scope["headers"], b"transfer-encoding"))
 
         async def counting_receive() -> Event:
-            nonlocal taken
+            nonlocal taken, is_read
             event = await receive()
             taken += len(event.get("body", b""))
+            is_read = not event.get("more_body", False)
             if taken <= largest:
                 return event
             await _answer(_TOO_LARGE, "http.response", send)
             return {"type": "http.disconnect"}
 
         async def send_unless_answered(event: Event) -> None:
+            if event["type"] == "http.response.start" and not is_read:
+                event = {**event, "headers": [*event.get("headers", ()), _CLOSE]}
             if taken <= largest:
                 await send(event)
 
