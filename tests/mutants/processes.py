@@ -3,6 +3,8 @@
 from ..mutating import remove, replace
 from .mutant import Mutant
 
+_CROWDS = "rooms/test_crowds.py"
+
 MUTANTS = [
     Mutant(
         "a process is ready without Redis",
@@ -53,5 +55,25 @@ MUTANTS = [
         "a long outage ends the checks",
         [replace("Feeds._pause", "min(failures, 10)", "failures")],
         "rooms/test_checks.py::test_the_keeper_outlives_a_long_outage",
+    ),
+    Mutant(
+        "a lost listener is not missed",
+        [never("Server.on_tick", "any(...)")],
+        "contract/test_listener.py::test_a_lost_listener_is_replaced_at_the_same_address",
+    ),
+    Mutant(
+        "a crowd is let in without a pause",
+        [remove("Feeds.attach", "await self._turns.take()")],
+        f"{_CROWDS}::test_a_crowd_that_joins_or_leaves_lets_others_run_in_between",
+    ),
+    Mutant(
+        "a crowd leaves without a pause",
+        [remove("Feeds.leave", "await self._turns.take()")],
+        f"{_CROWDS}::test_a_crowd_that_joins_or_leaves_lets_others_run_in_between",
+    ),
+    Mutant(
+        "a crowd connects without a pause",
+        [remove("Gate.__call__", "await self._turns.take()")],
+        f"{_CROWDS}::test_a_crowd_that_connects_lets_others_run_in_between",
     ),
 ]

@@ -10,12 +10,14 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .lingering import Lingering, cancel
+from .rooms.gate import SAFE_HEADERS
 from .socket_protocol import SocketProtocol
 
 _BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
-    b'Content-Length: 49\r\n\r\n{"detail":"This is no request that can be read."}'
-)
+    b"Content-Length: 49\r\n%s\r\n"
+    b'{"detail":"This is no request that can be read."}'
+) % b"".join(b"%s: %s\r\n" % one for one in SAFE_HEADERS)
 _LARGEST_HEAD = 32_768
 # What each header line has besides its name and value.
 _BETWEEN = len(": \r\n")

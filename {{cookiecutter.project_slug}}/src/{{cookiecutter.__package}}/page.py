@@ -12,7 +12,6 @@ HEADERS = {
     ),
     "Content-Type": "text/html; charset=utf-8",
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 
 _LESSONS = b'<script type="module" src="static/lessons.js"></script>'

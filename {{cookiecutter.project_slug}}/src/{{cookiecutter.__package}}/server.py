@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import tempfile
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -50,10 +51,39 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, with a limit on clients that take nothing."""
         await super().startup(sockets)
+        self._port: int = self._listeners()[0].getsockname()[1]
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # pragma: no branch (Linux has it)
-            for listener in (one for server in self.servers for one in server.sockets):
+            for listener in self._listeners():
                 option = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_MILLISECONDS)
                 listener.setsockopt(*option)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to stop; listen again if the event loop has closed a listener.
+
+        Windows' loop does that when a client resets its connection at once (CPython #93821).
+        """
+        if any(listener.fileno() < 0 for listener in self._listeners()):
+            await self._listen_again()
+        return await super().on_tick(counter)
+
+    async def _listen_again(self) -> None:
+        config = self.config
+        make_protocol = partial(
+            RequestProtocol, config, self.server_state, app_state=self.lifespan.state
+        )
+        listening = asyncio.get_running_loop().create_server(
+            make_protocol, config.host, self._port, backlog=config.backlog
+        )
+        try:
+            self.servers = [await listening]
+        except OSError:
+            logger.exception("The event loop closed the listening socket: stopping")
+            self.should_exit = True
+        else:
+            logger.warning("The event loop closed the listening socket: listening again")
+
+    def _listeners(self) -> list[socket.socket]:
+        return [listener for server in self.servers for listener in server.sockets]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then stop."""

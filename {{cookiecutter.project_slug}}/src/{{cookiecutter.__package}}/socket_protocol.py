@@ -17,6 +17,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from .lingering import Lingering, cancel
+from .rooms.gate import SAFE_HEADERS
 from .rooms.handshake import WRITE_EXTENSION
 from .rooms.rate import RateLimit
 
@@ -82,6 +83,8 @@ class Framing(ServerProtocol):
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = "application/json"
         response.headers["Sec-WebSocket-Version"] = "13"
+        for name, value in SAFE_HEADERS:
+            response.headers[name.decode()] = value.decode()
         return response
 
     def parse(self) -> Generator[None]:

@@ -14,15 +14,27 @@ from ..waiting import within
 @asynccontextmanager
 async def serve(app: App, config: Config) -> AsyncIterator[str]:
     """Serve `app` on a free port of loopback; gives its address, as `host:port`."""
+    async with running(app, config) as server:
+        yield address_of(server)
+
+
+def address_of(server: Server) -> str:
+    """Say where it listens, as `host:port`."""
+    host, port = server.servers[0].sockets[0].getsockname()
+    return f"{host}:{port}"
+
+
+@asynccontextmanager
+async def running(app: App, config: Config) -> AsyncIterator[Server]:
+    """Serve `app` on a free port of loopback."""
     anywhere = config.model_copy(update={"host": "127.0.0.1", "port": 0})
     settings = uvicorn_config(app, anywhere, log_config=None)
     settings.load()
     server = Server(settings)
     server.lifespan = settings.lifespan_class(settings)
     await server.startup()
-    host, port = server.servers[0].sockets[0].getsockname()
     try:
-        yield f"{host}:{port}"
+        yield server
     finally:
         await _stop(server)
 

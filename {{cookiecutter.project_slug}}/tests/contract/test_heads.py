@@ -138,6 +138,7 @@ async def test_a_refused_handshake_names_the_header_and_the_version_but_no_secre
         refused = (await within("the refusal", reader.read())).decode()
     assert refused.startswith("HTTP/1.1 400 ")
     assert "Sec-WebSocket-Version: 13\r\n" in refused
+    assert "nosniff" in refused
     assert "secret" not in refused
     assert json.loads(refused.partition("\r\n\r\n")[2]) == {"detail": f"Invalid {header} header"}
 

@@ -24,6 +24,38 @@ async def test_health(service: Service) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/asyncapi.json", 200),
+        ("GET", "/static/rooms.js", 200),
+        ("GET", "/nowhere", 404),
+        ("POST", "/rooms", 401),
+    ],
+)
+async def test_every_answer_forbids_sniffing_and_framing(
+    service: Service, method: str, path: str, status: int
+) -> None:
+    answer = await service.call(method, path)
+    assert answer.status_code == status
+    assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+    assert answer.headers.get_list("X-Frame-Options") == ["DENY"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/metrics", "/asyncapi.json", "/docs/socket"]
+)
+async def test_what_answers_get_answers_head(service: Service, path: str) -> None:
+    answer = await service.call("HEAD", path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    got = await service.call("GET", path)
+    assert answer.headers["Content-Type"] == got.headers["Content-Type"]
+
+
 async def test_a_draining_process_is_not_ready_but_alive(service: Service) -> None:
     assert (await service.call("GET", "/readyz")).status_code == 200
     await service.manager.drain()

@@ -124,7 +124,7 @@ async def test_other_scopes_pass() -> None:
     async def http(scope: Scope, _: Receive, send: Send) -> None:
         await send({"type": scope["type"]})
 
-    assert await serve(http, type="http") == [{"type": "http"}]
+    assert await serve(http, type="lifespan") == [{"type": "lifespan"}]
 
 
 @pytest.mark.parametrize(("limit", "largest"), [(1, 1_048_576), (1_000_000, 2_000_000)])
@@ -147,7 +147,8 @@ async def test_a_body_may_have_twice_a_messages_limit_and_a_mebibyte(
         gate = Gate(http, make_config(max_message_bytes=limit))
         for headers in ([], [(b"content-length", str(size).encode())]):
             sent.clear()
-            await gate({"type": "http", "path": "/", "headers": headers}, receive, note)
+            scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+            await gate(scope, receive, note)
             assert [event["status"] for event in sent if "status" in event] == [status]
 
 

@@ -118,7 +118,6 @@ def test_the_overrides_are_gone_after_a_test(
 def test_the_documentation_shows_the_calls(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert paths.keys() == {
-        "/healthz",
         "/readyz",
         "/rooms",
         "/rooms/{room}",

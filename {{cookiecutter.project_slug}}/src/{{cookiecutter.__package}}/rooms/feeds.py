@@ -15,7 +15,7 @@ from .events import Entry, Event, Removed, RoomDeleted, SessionEnded
 from .feed import Feed
 from .positions import Position
 from .roster import Roster
-from .tasks import end_tasks
+from .tasks import Turns, end_tasks
 from .tuning import Tuning
 
 logger = logging.getLogger(__name__)
@@ -47,12 +47,14 @@ class Feeds:
         self._repairs: dict[Feed, asyncio.Task[None]] = {}
         self._subscribed: set[str] = set()
         self._not_left: set[Connection] = set()
+        self._turns = Turns()
         # Set when bells may have been missed.
         self.missed = asyncio.Event()
         self._bus.listen(self._take, self.missed.set)
 
     async def attach(self, room: Room, connection: Connection) -> Feed:
-        """Enter a connection into the feed of its room."""
+        """Enter a connection into the feed of its room, in its turn."""
+        await self._turns.take()
         feed = self._feeds.get(room.name)
         if feed is None:
             feed = self._feeds[room.name] = Feed(room, self._held_bytes, self._drop)
@@ -102,7 +104,8 @@ class Feeds:
             logger.warning("The other processes could not be told of %r", event.kind)
 
     async def leave(self, connection: Connection) -> None:
-        """Let a connection out of its room, later if that is not possible now."""
+        """Let a connection out of its room in its turn, later if that is not possible now."""
+        await self._turns.take()
         try:
             went = await self._presence.leave(connection.room, connection.id)
         except UnavailableError:

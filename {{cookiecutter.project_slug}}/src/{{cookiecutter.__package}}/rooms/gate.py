@@ -1,4 +1,4 @@
-"""The ASGI middleware before either framework: who is denied before the accept, and the net below.
+"""The ASGI middleware before either framework: denials, headers of every answer, the net below.
 
 An honest page learns why it was refused from a close after the accept; see `closes`. Here are
 those that it need not: they get an HTTP answer.
@@ -8,13 +8,14 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from ..config import Config, normal_origin
 from .closes import Close
 from .handshake import header
+from .tasks import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -28,17 +29,24 @@ SOCKET_PATH = re.compile(r"/ws/[^/]+")
 _RETRY_AFTER_SECONDS = 5
 
 
-class _Denial(NamedTuple):
+# Of answers of all kinds: nothing guesses their type or shows them in a frame.
+SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
+_CLOSE = (b"connection", b"close")
+_LARGEST_BODY = 1 << 20
+
+
+class _Answer(NamedTuple):
     status: HTTPStatus
-    detail: str
+    content: Mapping[str, str]
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-_LARGEST_BODY = 1 << 20
-_CLOSE = (b"connection", b"close")
-_TOO_LARGE = _Denial(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.", headers=(_CLOSE,)
-)
+def _denial(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> _Answer:
+    return _Answer(status, {"detail": detail}, headers)
+
+
+_ALIVE = _Answer(HTTPStatus.OK, {"status": "ok"})
+_TOO_LARGE = _denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.", _CLOSE)
 
 
 class Gate:
@@ -48,6 +56,7 @@ class Gate:
         self._app = app
         self._config = config
         self._open = 0
+        self._turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -60,18 +69,19 @@ class Gate:
         else:
             self._open += 1
             try:
+                await self._turns.take()
                 await self._serve(scope, receive, send)
             finally:
                 self._open -= 1
 
-    def _denial(self, scope: Scope) -> _Denial | None:
+    def _denial(self, scope: Scope) -> _Answer | None:
         if not SOCKET_PATH.fullmatch(scope["path"]):
-            return _Denial(HTTPStatus.NOT_FOUND, "Sockets are at /ws/{room}.")
+            return _denial(HTTPStatus.NOT_FOUND, "Sockets are at /ws/{room}.")
         if not self._allows_origin(scope):
-            return _Denial(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
+            return _denial(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
         if self._open >= self._config.max_connections:
-            headers = ((b"retry-after", str(_RETRY_AFTER_SECONDS).encode()),)
-            return _Denial(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.", headers)
+            retry_after = (b"retry-after", str(_RETRY_AFTER_SECONDS).encode())
+            return _denial(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.", retry_after)
         return None
 
     def _allows_origin(self, scope: Scope) -> bool:
@@ -86,6 +96,10 @@ class Gate:
         return origin == own or origin in self._config.allowed_origins
 
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/healthz" and scope["method"] in {"GET", "HEAD"}:
+            # The frameworks take longer for it when a crowd arrives than a probe waits.
+            await _answer(_ALIVE, "http.response", send)
+            return
         largest = max(_LARGEST_BODY, 2 * self._config.max_message_bytes)
         length = header(scope["headers"], b"content-length") or "0"
         if not length.isdigit() or int(length) > largest:
@@ -106,11 +120,17 @@ class Gate:
             return {"type": "http.disconnect"}
 
         async def send_unless_answered(event: Event) -> None:
-            if event["type"] == "http.response.start" and not is_read:
-                event = {**event, "headers": [*event.get("headers", ()), _CLOSE]}
+            if event["type"] == "http.response.start":
+                headers = list(event.get("headers", ()))
+                names = {name.lower() for name, _ in headers}
+                headers += [one for one in SAFE_HEADERS if one[0] not in names]
+                event = {**event, "headers": headers if is_read else [*headers, _CLOSE]}
             if taken <= largest:
                 await send(event)
 
+        if scope["method"] == "HEAD":
+            # The server leaves out the body.
+            scope = {**scope, "method": "GET"}
         await self._app(scope, counting_receive, send_unless_answered)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -165,15 +185,16 @@ class _Watch:
             await self._send({"type": "websocket.close", "code": row.code, "reason": row.reason})
 
 
-async def _deny(denial: _Denial, scope: Scope, send: Send) -> None:
+async def _deny(denial: _Answer, scope: Scope, send: Send) -> None:
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
     await _answer(denial, "websocket.http.response", send)
 
 
-async def _answer(denial: _Denial, kind: str, send: Send) -> None:
-    body = json.dumps({"detail": denial.detail}).encode()
-    headers = [(b"content-type", b"application/json"), *denial.headers]
-    await send({"type": f"{kind}.start", "status": denial.status.value, "headers": headers})
+async def _answer(answer: _Answer, kind: str, send: Send) -> None:
+    body = json.dumps(answer.content).encode()
+    headers = [(b"content-type", b"application/json"), *SAFE_HEADERS, *answer.headers]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": f"{kind}.start", "status": answer.status.value, "headers": headers})
     await send({"type": f"{kind}.body", "body": body})

@@ -50,12 +50,6 @@ class GuestOrKey(APIKeyHeader):
 api = NinjaAPI(title=about.TITLE, version=about.VERSION, description=about.SUMMARY)
 
 
-@api.get("/healthz", tags=["health"])
-async def healthz(request: HttpRequest) -> Health:
-    """Whether the process lives."""
-    return Health(status="ok")
-
-
 @api.get("/readyz", tags=["health"], response={200: Health, 503: Problem})
 async def readyz(request: HttpRequest) -> Status[Health | Problem]:
     """Whether the process takes clients."""

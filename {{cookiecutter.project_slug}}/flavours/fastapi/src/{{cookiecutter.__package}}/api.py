@@ -24,12 +24,6 @@ _401: Responses = {401: {"model": Problem}}
 _401_404: Responses = {**_401, 404: {"model": Problem}}
 
 
-@router.get("/healthz", tags=["health"])
-async def healthz() -> Health:
-    """Whether the process lives."""
-    return Health(status="ok")
-
-
 @router.get("/readyz", tags=["health"], response_model=Health, responses={503: {"model": Problem}})
 async def readyz(manager: Manager) -> Response | Health:
     """Whether the process takes clients."""

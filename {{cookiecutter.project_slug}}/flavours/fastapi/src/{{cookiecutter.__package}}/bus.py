@@ -156,3 +156,5 @@ class RedisBus:
                 room = self._rooms.get(message["channel"])
                 if room is not None:
                     self._take(room, events.validate_json(message["data"]))
+                    # Reading alone does not suspend while more is buffered.
+                    await asyncio.sleep(0)

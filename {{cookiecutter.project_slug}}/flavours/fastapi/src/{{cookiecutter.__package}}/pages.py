@@ -12,19 +12,19 @@ from .rooms.asyncapi import describe
 router = APIRouter(include_in_schema=False)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 async def index(config: ConfigDependency) -> Response:
     """The page on which people talk."""
     return Response(page.rooms_page(debug=config.debug), headers=page.HEADERS)
 
 
-@router.api_route("/docs/socket", methods=["GET", "HEAD"])
+@router.get("/docs/socket")
 async def protocol() -> Response:
     """The page that shows the protocol."""
     return Response(page.protocol_page(), headers=page.HEADERS)
 
 
-@router.api_route("/asyncapi.json", methods=["GET", "HEAD"])
+@router.get("/asyncapi.json")
 async def asyncapi() -> JSONResponse:
     """The description of the protocol."""
     return JSONResponse(describe(about.TITLE, about.VERSION, about.SUMMARY))

@@ -149,6 +149,8 @@ class LayerBus:
                 self._hear(message)
             except Exception:
                 logger.exception("What came over the channel layer is no event of this release")
+            # Receiving alone does not suspend while more is queued.
+            await asyncio.sleep(0)
 
     def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == _SAY:
