@@ -58,6 +58,15 @@ def test_the_client_is_typed(project: Project, node_modules: Path, tmp_path: Pat
         ), f"{made / file} differs"
 
 
+@ONCE
+def test_the_client_connects_by_the_package_ws(project: Project, node_modules: Path) -> None:
+    """Older versions of Node.js have no WebSocket. Errors of `ws` end a process unless heard."""
+    preload = f"--import={(node_modules.parent / 'ws.mjs').as_uri()}"
+    options = f"{preload} --test-name-pattern=who.was.away|two.connections|delays.grow"
+    client = "tests/client/test_rooms_js.py"
+    project.run("uv", "run", "pytest", client, environment={"NODE_OPTIONS": options})
+
+
 def describe(project: Project) -> str:
     """Print the description of a project's protocol."""
     done = project.run(str(project.python), "-c", DESCRIBE.format(package=project.package.name))

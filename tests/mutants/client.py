@@ -15,11 +15,27 @@ MUTANTS = [
         [
             TextReplacement(
                 "outbox.js",
-                "      pending.waits = true;\n    }\n  }\n",
-                "      pending.waits = pending.waits;\n    }\n  }\n",
+                "      pending.waits = true;\n      pending.suspected = cut;\n",
+                "      pending.suspected = cut;\n",
             )
         ],
         caught_by_script="a.lost.receipt.that.can.t.come",
+    ),
+    BrokenClient(
+        "the client repeats without end a message that ends every connection",
+        [TextReplacement("outbox.js", "if (cut && pending.suspected) {", "if (false) {")],
+        caught_by_script="a.message.that.ends.two",
+    ),
+    BrokenClient(
+        "the client blames a message for the end that another one caused",
+        [
+            TextReplacement(
+                "outbox.js",
+                "      if (pending.suspected) {\n        break;",
+                "      if (false) {\n        break;",
+            )
+        ],
+        caught_by_script="a.message.that.a.connection.survived",
     ),
     BrokenClient(
         "the client reconnects without its position",

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { createRoom, publish, until } from "./server.mjs";
-import { cameBack, enter, heard, isOpen, make, test, way } from "./stage.mjs";
+import { cameBack, enter, heard, isOpen, make, NotSent, test, way } from "./stage.mjs";
 
 test("who was away misses nothing and hears nothing twice", async () => {
   const name = await createRoom();
@@ -12,8 +12,9 @@ test("who was away misses nothing and hears nothing twice", async () => {
   await heard(ann, ["before"]);
   way.cut();
   await until("the loss to be noticed", () => ann.state.name === "waiting");
-  assert.equal(ann.state.closing.code, 1006);
-  assert.ok(ann.state.until > Date.now() - 100);
+  const waiting = ann.states.find((state) => state.name === "waiting");
+  assert.equal(waiting.closing.code, 1006);
+  assert.ok(waiting.until > waiting.at - 100);
   await publish(name, "missed");
   const sent = ann.send("kept");
   way.mend();
@@ -86,6 +87,47 @@ test("a guest, who has another name each time, says it once", async () => {
     ["once", "end"],
   );
   assert.equal(bea.bodies.filter((body) => body === "next").length, 1);
+});
+
+test("a guest with another name says nothing before it heard what it missed", async () => {
+  const name = await createRoom();
+  const guest = await enter(name, { token: undefined });
+  const bea = await enter(name, { user: "bea" });
+  way.deaf = true;
+  const sent = guest.send("once");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  let next;
+  guest.on("state", (state) => state.name === "open" && (next = guest.send("next")));
+  way.drop();
+  way.mend();
+  await sent;
+  await next;
+  await cameBack(bea);
+  await heard(bea, ["once", "next"]);
+});
+
+test("a guest who leaves at once on its return stays away", async () => {
+  const guest = await enter(await createRoom(), { token: undefined, patience: 200 });
+  guest.on("welcome", () => guest.close());
+  way.drop();
+  await until("the end", () => guest.state.name === "closed");
+  // Longer than it has patience.
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.equal(guest.states.at(-1), guest.states.find((state) => state.name === "closed"));
+});
+
+test("a message that is unavailable now is not sent again at once", async () => {
+  const ann = await enter(await createRoom(), { firstDelay: 60_000 });
+  const frames = [];
+  ann.on("frame", ({ text }) => frames.push(JSON.parse(text).type));
+  way.deaf = true;
+  const sent = ann.send("x", { id: "x" });
+  way.say({ type: "error", code: "unavailable", id: "x" });
+  way.say({ type: "pong" });
+  await until("the pong", () => frames.includes("pong"));
+  assert.deepEqual(frames, ["message", "ping", "error", "pong"]);
+  ann.close();
+  await assert.rejects(sent, NotSent);
 });
 
 test("what is sent again after a reload is said once", async () => {
@@ -161,14 +203,11 @@ test("`connect` comes back at once", async () => {
 
 test("what is sent again is asked for once", async () => {
   const name = await createRoom();
-  const ann = await enter(name);
-  way.deaf = true;
-  const sent = [1, 2, 3, 4, 5].map((body) => ann.send(body));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const ann = make(name);
+  const sent = [1, 2, 3, 4, 5].map((body) => ann.send(body, { id: `${body}` }));
   const frames = [];
   ann.on("frame", (frame) => frame.sent && frames.push(JSON.parse(frame.text).type));
-  way.drop();
-  way.mend();
+  ann.connect();
   await Promise.all(sent);
   await until("the pong", () => frames.includes("ping"));
   assert.deepEqual(frames, [...Array(5).fill("message"), "ping"]);

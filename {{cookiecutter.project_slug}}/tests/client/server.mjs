@@ -35,13 +35,16 @@ export async function getToken(room, user, ttl = 60) {
 
 export const urlOf = (room, address = ADDRESS) => `ws://${address}/ws/${room}`;
 
-/** A way to the service that can be cut, stalled and made deaf. */
+/** A way to the service that can be cut, stalled and made deaf, and take no large messages. */
 export class Way {
   #pairs = new Set();
   #server = net.createServer((client) => this.#join(client));
   #open = true;
   // Whether what the service says is lost.
   deaf = false;
+  // The most bytes that pass at once, and what happens at more.
+  longest = Infinity;
+  onLonger = () => this.drop();
 
   async listen() {
     await new Promise((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
@@ -58,7 +61,13 @@ export class Way {
     const service = net.connect(Number(port), host);
     const pair = [client, service];
     this.#pairs.add(pair);
-    client.on("data", (data) => service.write(data));
+    client.on("data", (data) => {
+      if (data.length > this.longest) {
+        this.onLonger();
+      } else {
+        service.write(data);
+      }
+    });
     service.on("data", (data) => this.deaf || client.write(data));
     for (const end of pair) {
       end.on("error", () => {});
@@ -80,9 +89,16 @@ export class Way {
     [...this.#pairs].flat().forEach((end) => end.destroy());
   }
 
+  /** Tell all clients what the service did not say. */
+  say(frame) {
+    const text = Buffer.from(JSON.stringify(frame));
+    [...this.#pairs].forEach(([client]) => client.write(Buffer.from([0x81, text.length, ...text])));
+  }
+
   mend() {
     this.#open = true;
     this.deaf = false;
+    this.longest = Infinity;
   }
 
   /** Keep all connections, and pass nothing on. */

@@ -43,6 +43,20 @@ test("what is sent before there is a connection is kept, in order", async () => 
   assert.deepEqual(ann.pending, []);
 });
 
+test("without `crypto`, as in Node.js 18, each message has an id of its own", async () => {
+  const ann = make(await createRoom());
+  const crypto = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+  delete globalThis.crypto;
+  try {
+    void Promise.allSettled([ann.send(1), ann.send(2)]);
+  } finally {
+    Object.defineProperty(globalThis, "crypto", crypto);
+  }
+  const ids = ann.pending.map(({ id }) => id);
+  ids.forEach((id) => assert.match(id, /^[0-9a-f]{32}$/));
+  assert.equal(ids.length, 2);
+});
+
 test("no more is sent than the service allows", async () => {
   const name = await createRoom();
   const ann = await enter(name, { messagesPerSecond: 15 });

@@ -2,7 +2,7 @@ export function newId(): string;
 /** What was sent was refused, or can't be sent any more. */
 export class NotSent extends Error {
     /**
-     * @param {string} code `closed`, or the code of the service's error
+     * @param {string} code `closed`, `undeliverable`, or the code of the service's error
      * @param {string} detail
      */
     constructor(code: string, detail: string);
@@ -28,8 +28,15 @@ export class Outbox {
      * @returns {Promise<Message>}
      */
     add(body: Json, given: string | undefined): Promise<Message>;
-    /** Let all be sent: over a new connection, or again. */
-    rewind(): void;
+    /**
+     * Send all that was under way again over the next connection, but fail what ended two in a row.
+     *
+     * Any message under way may have caused a cut, so each is suspected and then sent alone: if the
+     * connection is cut again, the cause is certain.
+     *
+     * @param {boolean} cut whether the connection ended without a reason
+     */
+    rewind(cut: boolean): void;
     /**
      * Send what waits, in order, as far as that is allowed now.
      *
@@ -74,6 +81,10 @@ export type Pending = {
      * whether it is yet to be sent over this connection
      */
     waits: boolean;
+    /**
+     * whether the last connection was cut while it was under way
+     */
+    suspected: boolean;
     promise: Promise<Message>;
     resolve: (message: Message) => void;
     reject: (error: Error) => void;
@@ -88,7 +99,7 @@ export type Flushed = {
      */
     again: SentAgain;
     /**
-     * whether more waits
+     * whether the rate keeps more from being sent
      */
     left: boolean;
 };

@@ -14,6 +14,7 @@
  * @property {string} text
  * @property {number} sends how often it was sent
  * @property {boolean} waits whether it is yet to be sent over this connection
+ * @property {boolean} suspected whether the last connection was cut while it was under way
  * @property {Promise<Message>} promise
  * @property {(message: Message) => void} resolve
  * @property {(error: Error) => void} reject
@@ -22,15 +23,17 @@
  *
  * @typedef {object} Flushed
  * @property {SentAgain} again what had been sent before
- * @property {boolean} left whether more waits
+ * @property {boolean} left whether the rate keeps more from being sent
  */
 
 const LONGEST_ID = 64;
+const UNDELIVERABLE =
+  "The connection ended twice right after this message was sent: perhaps it is too large.";
 
 /** What was sent was refused, or can't be sent any more. */
 export class NotSent extends Error {
   /**
-   * @param {string} code `closed`, or the code of the service's error
+   * @param {string} code `closed`, `undeliverable`, or the code of the service's error
    * @param {string} detail
    */
   constructor(code, detail) {
@@ -86,14 +89,30 @@ export class Outbox {
     /** @type {Promise<Message>} */
     const promise = new Promise((...both) => ([resolve, reject] = both));
     const sends = given === undefined ? 0 : 1;
-    this.#pending.set(id, { id, body, text, sends, waits: true, promise, resolve, reject });
+    const settling = { promise, resolve, reject };
+    this.#pending.set(id, { id, body, text, sends, waits: true, suspected: false, ...settling });
     return promise;
   }
 
-  /** Let all be sent: over a new connection, or again. */
-  rewind() {
+  /**
+   * Send all that was under way again over the next connection, but fail what ended two in a row.
+   *
+   * Any message under way may have caused a cut, so each is suspected and then sent alone: if the
+   * connection is cut again, the cause is certain.
+   *
+   * @param {boolean} cut whether the connection ended without a reason
+   */
+  rewind(cut) {
     for (const pending of this.#pending.values()) {
+      if (pending.waits) {
+        continue;
+      }
+      if (cut && pending.suspected) {
+        this.#pending.delete(pending.id);
+        pending.reject(new NotSent("undeliverable", UNDELIVERABLE));
+      }
       pending.waits = true;
+      pending.suspected = cut;
     }
   }
 
@@ -106,17 +125,20 @@ export class Outbox {
     /** @type {SentAgain} */
     const again = [];
     for (const pending of this.#pending.values()) {
-      if (!pending.waits) {
-        continue;
+      if (pending.waits) {
+        if (!this.#allowed()) {
+          return { again, left: true };
+        }
+        pending.waits = false;
+        if (pending.sends++ > 0) {
+          again.push([pending, pending.sends]);
+        }
+        this.#transmit(pending.text);
       }
-      if (!this.#allowed()) {
-        return { again, left: true };
+      // Whatever is behind it waits for its pong.
+      if (pending.suspected) {
+        break;
       }
-      pending.waits = false;
-      if (pending.sends++ > 0) {
-        again.push([pending, pending.sends]);
-      }
-      this.#transmit(pending.text);
     }
     return { again, left: false };
   }
@@ -155,6 +177,7 @@ export class Outbox {
     }
     if (code === "unavailable") {
       pending.waits = true;
+      pending.suspected = false;
       return true;
     }
     this.#pending.delete(pending.id);
@@ -184,8 +207,10 @@ export class Outbox {
   }
 }
 
-// `crypto.randomUUID` is there only where the page came over TLS.
+// `crypto.randomUUID` is there only where the page came over TLS, and Node.js 18 has no `crypto`.
 export function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const bytes =
+    globalThis.crypto?.getRandomValues(new Uint8Array(16)) ??
+    Uint8Array.from({ length: 16 }, () => Math.random() * 256);
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

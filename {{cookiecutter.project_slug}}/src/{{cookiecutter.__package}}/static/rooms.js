@@ -114,6 +114,8 @@ export class Room {
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
   /** @type {number | null} */ #retryAfter = null;
   #user = "";
+  // A guest under another name sends nothing before it heard what it missed.
+  #renamed = false;
   // Each connection is another attempt: what began in an earlier one is void.
   #attempt = 0;
   #failures = 0;
@@ -141,7 +143,10 @@ export class Room {
       ...options,
     };
     if (!this.#options.WebSocket) {
-      throw new Error("No WebSocket: Node.js before 22 takes the option --experimental-websocket");
+      throw new Error(
+        "No WebSocket: hand one in as an option, or start Node.js before 22 with " +
+          "--experimental-websocket",
+      );
     }
     this.#outbox = new Outbox((text) => this.#transmit(text), this.#options.messagesPerSecond);
   }
@@ -276,8 +281,11 @@ export class Room {
         }
       }
     };
+    // The package `ws` throws where nobody listens. The close follows in any case.
+    socket.onerror = () => {};
     socket.onclose = ({ code, reason }) => {
       this.#letGo();
+      this.#outbox.rewind(code === BROKEN);
       this.#closed(code, reason);
     };
   }
@@ -304,6 +312,7 @@ export class Room {
   /** @param {string} reason */
   #lost(reason) {
     this.#letGo()?.close();
+    this.#outbox.rewind(false);
     this.#closed(BROKEN, reason);
   }
 
@@ -408,7 +417,7 @@ export class Room {
   /** @param {Welcome} welcome */
   #welcome(welcome) {
     const attempt = this.#attempt;
-    const renamed = this.#names.size > 0 && !this.#names.has(welcome.user);
+    this.#renamed = this.#names.size > 0 && !this.#names.has(welcome.user);
     this.#stop("answer");
     this.#user = welcome.user;
     this.#names.add(welcome.user);
@@ -422,11 +431,14 @@ export class Room {
       return;
     }
     this.#tell("welcome", welcome);
-    if (renamed) {
+    if (attempt !== this.#attempt) {
+      return;
+    }
+    if (this.#renamed) {
       // Under another name all would be said twice that comes only now: after it comes the pong.
       this.#ping(null);
     } else {
-      this.#resend();
+      this.#flush();
     }
   }
 
@@ -438,17 +450,16 @@ export class Room {
     if (again) {
       this.#outbox.settleSaid(again, this.#user);
     } else {
-      this.#resend();
+      this.#renamed = false;
+    }
+    // A suspected message may have held others up; what is sent later has a timer.
+    if (!this.#timers.has("flush")) {
+      this.#flush();
     }
   }
 
-  #resend() {
-    this.#outbox.rewind();
-    this.#flush();
-  }
-
   #flush() {
-    if (this.#state.name !== "open") {
+    if (this.#state.name !== "open" || this.#renamed) {
       return;
     }
     const attempt = this.#attempt;
@@ -540,7 +551,11 @@ export class Room {
    */
   #after(name, delay, act) {
     this.#stop(name);
-    this.#timers.set(name, setTimeout(act, delay));
+    const timer = setTimeout(() => {
+      this.#timers.delete(name);
+      act();
+    }, delay);
+    this.#timers.set(name, timer);
   }
 
   /** @param {string} name */
