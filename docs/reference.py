@@ -29,7 +29,7 @@ from rooms_service.rooms import asyncapi, metrics
 from scripts.written import README, written
 told = {
     "readme": written()[README],
-    "protocol": asyncapi.describe("", "", ""),
+    "protocol": asyncapi.describe("", "", "", ""),
     "metrics": [
         (one.name, one.type, sorted({*one.samples[0].labels} - {"le"}), one.documentation)
         for one in families(metrics.expose().decode())
@@ -136,9 +136,8 @@ def _frames(chosen: Callable[[str], bool], prefix: str) -> Iterator[str]:
         if not chosen(key):
             continue
         name = message["name"]
-        payload = message["payload"]
         yield from (f"### `{name}` {{ #{prefix}{name} }}", "", " ".join(message["summary"].split()))
-        schema = schemas[key] if "$ref" in payload else payload
+        schema = schemas[message["payload"]["$ref"].rpartition("/")[2]]
         fields = [_field(schema, field) for field in schema["properties"] if field != "type"]
         yield ""
         if fields:

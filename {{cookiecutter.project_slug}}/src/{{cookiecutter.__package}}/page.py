@@ -1,6 +1,11 @@
 """What a browser gets: HTML that asks no other host, and headers that let nothing else in."""
 
 from pathlib import Path
+from typing import Any
+
+from . import about
+from .config import Config
+from .rooms.asyncapi import describe
 
 STATIC = Path(__file__).parent / "static"
 
@@ -25,3 +30,9 @@ def rooms_page(*, debug: bool) -> bytes:
 def protocol_page() -> bytes:
     """The page that shows the protocol's description."""
     return (STATIC / "protocol.html").read_bytes()
+
+
+def protocol() -> dict[str, Any]:
+    """Describe the protocol as AsyncAPI does."""
+    host, port = (Config.model_fields[name].default for name in ("host", "port"))
+    return describe(about.TITLE, about.VERSION, about.SUMMARY, f"{host}:{port}")

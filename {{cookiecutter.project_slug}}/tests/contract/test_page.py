@@ -61,12 +61,43 @@ async def test_the_protocol_is_described(service: Service) -> None:
     room = document["channels"]["room"]
     assert room["address"] == "/ws/{room}"
     assert [row["name"] for row in room["x-closes"]] == [close.name for close in Close]
+    assert room["title"]
     last_words = {close.row.last_words for close in Close} - {None}
     assert last_words <= {message["name"] for message in room["messages"].values()}
     schemas = document["components"]["schemas"]
     assert set(schemas["Said"]["required"]) == {"type", "position", "from", "body", "at"}
     assert set(schemas["Message"]["required"]) == {"type", "body"}
     assert set(schemas["Welcome"]["required"]) == {"type", "room", "user", "position", "recovered"}
+    assert set(schemas["JwtExpired"]["required"]) == {"type"}
+    assert set(schemas["RateLimited"]["required"]) == {"type", "retry_after"}
+
+
+async def test_every_message_has_a_named_schema(service: Service) -> None:
+    document = (await service.call("GET", "/asyncapi.json")).json()
+    schemas = document["components"]["schemas"]
+    messages = document["channels"]["room"]["messages"].values()
+    assert len(messages) == len({message["title"] for message in messages})
+    for message in messages:
+        key = message["payload"]["$ref"].removeprefix("#/components/schemas/")
+        assert schemas[key].get("title") == key
+        assert schemas[key]["properties"]["type"]["const"] == message["name"]
+
+
+async def test_servers_are_described_with_both_ways_to_send_a_token(service: Service) -> None:
+    document = (await service.call("GET", "/asyncapi.json")).json()
+    local, deployed = document["servers"]["local"], document["servers"]["deployed"]
+    assert (local["protocol"], local["host"]) == ("ws", "127.0.0.1:8000")
+    assert (deployed["protocol"], deployed["host"]) == ("wss", "{host}")
+    assert set(deployed["variables"]) == {"host"}
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["bearer"]["type"], schemes["bearer"]["scheme"]) == ("http", "bearer")
+    subprotocol = schemes["subprotocol"]
+    assert (subprotocol["type"], subprotocol["in"]) == ("httpApiKey", "header")
+    assert subprotocol["name"] == "Sec-WebSocket-Protocol"
+    for server in (local, deployed):
+        assert server["security"] == [
+            {"$ref": f"#/components/securitySchemes/{name}"} for name in schemes
+        ]
 
 
 @pytest.mark.parametrize("close", Close)

@@ -36,8 +36,7 @@ function card(title, ...children) {
 }
 
 function message(key, found, schemas) {
-  const reference = found.payload.$ref?.split("/").at(-1);
-  const schema = reference ? schemas[reference] : found.payload;
+  const schema = schemas[found.payload.$ref.split("/").at(-1)];
   const fields = Object.entries(schema.properties).map(([name, field]) => [
     name,
     wordType(field),

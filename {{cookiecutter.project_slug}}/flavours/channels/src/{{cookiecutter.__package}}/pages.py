@@ -4,9 +4,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from . import about, page
+from . import page
 from .realtime.services import manager_of
-from .rooms.asyncapi import describe
 
 
 @csrf_exempt
@@ -28,4 +27,4 @@ def protocol(_: HttpRequest) -> HttpResponse:
 @require_safe
 def asyncapi(_: HttpRequest) -> JsonResponse:
     """The description of the protocol."""
-    return JsonResponse(describe(about.TITLE, about.VERSION, about.SUMMARY))
+    return JsonResponse(page.protocol())

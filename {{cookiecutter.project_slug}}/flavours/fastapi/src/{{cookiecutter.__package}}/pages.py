@@ -3,11 +3,10 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from . import about, page
+from . import page
 from .dependencies import ConfigDependency
 from .rooms import metrics
 from .rooms.access import check_reader
-from .rooms.asyncapi import describe
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,7 +26,7 @@ async def protocol() -> Response:
 @router.get("/asyncapi.json")
 async def asyncapi() -> JSONResponse:
     """The description of the protocol."""
-    return JSONResponse(describe(about.TITLE, about.VERSION, about.SUMMARY))
+    return JSONResponse(page.protocol())
 
 
 @router.get("/metrics")
