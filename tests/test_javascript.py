@@ -19,17 +19,34 @@ COMPILER = [
 # Nothing of the project is imported but this, so it is the same from any folder.
 DESCRIBE = """
 import json
-from {package} import about
-from {package}.rooms.asyncapi import describe
-print(json.dumps(describe(about.TITLE, about.VERSION, about.SUMMARY)))
+from {package} import page
+print(json.dumps(page.protocol()))
+"""
+# A frame of an owner's, with what has no name in the code.
+OWN_FRAME = """
+from typing import Literal
+from pydantic import BaseModel
+from {package}.rooms import frames
+
+class Line(BaseModel):
+    size: Literal["small", "large"]
+
+class Order(frames.Frame):
+    type: Literal["order"] = "order"
+    urgency: Literal["low", "high"]
+    lines: list[Line]
+    stamps: list[Literal["red", "blue"]]
+    delivery: Line | list[Line] | None = None
+
+frames.ClientFrame |= Order
 """
 
 
-def compile_client(node_modules: Path, folder: Path, *options: str) -> None:
-    """Run TypeScript's compiler on the client's modules."""
-    sources = [str(folder / f"{name}.js") for name in CLIENT]
+def run_compiler(node_modules: Path, sources: list[Path], *options: str) -> None:
+    """Check modules with TypeScript's compiler."""
+    tsc = node_modules / "typescript/bin/tsc"
     done = subprocess.run(
-        ["node", str(node_modules / "typescript/bin/tsc"), *COMPILER, *options, *sources],
+        ["node", str(tsc), *COMPILER, *options, *map(str, sources)],
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -48,9 +65,9 @@ def test_the_client_is_typed(project: Project, node_modules: Path, tmp_path: Pat
     for name in CLIENT:
         shutil.copy(static / f"{name}.js", tmp_path)
     made = tmp_path / "made"
-    compile_client(
-        node_modules, tmp_path, "--declaration", "--emitDeclarationOnly", "--outDir", str(made)
-    )
+    sources = [tmp_path / f"{name}.js" for name in CLIENT]
+    declare = ("--declaration", "--emitDeclarationOnly", "--outDir", str(made))
+    run_compiler(node_modules, sources, *declare)
     for name in CLIENT:
         file = f"{name}.d.ts"
         assert (static / file).read_text(encoding="utf-8") == (made / file).read_text(
@@ -67,9 +84,10 @@ def test_the_client_connects_by_the_package_ws(project: Project, node_modules: P
     project.run("uv", "run", "pytest", client, environment={"NODE_OPTIONS": options})
 
 
-def describe(project: Project) -> str:
-    """Print the description of a project's protocol."""
-    done = project.run(str(project.python), "-c", DESCRIBE.format(package=project.package.name))
+def describe(project: Project, before: str = "") -> str:
+    """Print the description of a project's protocol, once the code `before` has run."""
+    code = (before + DESCRIBE).format(package=project.package.name)
+    done = project.run(str(project.python), "-c", code)
     return done.stdout
 
 
@@ -99,6 +117,31 @@ def test_the_parser_finds_what_is_wrong(project: Project, node_modules: Path) ->
         timeout=120,
     )
     assert "Pong" in done.stdout
+
+
+@ONCE
+def test_generated_models_have_names_and_typescript_accepts_them(
+    project: Project, node_modules: Path, tmp_path: Path
+) -> None:
+    description = describe(project, OWN_FRAME)
+    done = subprocess.run(
+        ["node", str(node_modules.parent / "generate.mjs"), str(tmp_path)],
+        input=description,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    messages = json.loads(description)["channels"]["room"]["messages"].values()
+    frames = {message.get("title") for message in messages}
+    nested = {"ErrorCode", "Line", "LineSize", "OrderUrgency", "OrderStampsItem"}
+    for language, models in json.loads(done.stdout).items():
+        for name, code in models.items():
+            assert "anonymous" not in f"{name} {code}".lower(), f"{language}: {code}"
+        assert frames | nested <= models.keys(), language
+    assert frames >= {"Welcome", "RateLimited", "Order"}
+    run_compiler(node_modules, sorted(tmp_path.glob("*.ts")), "--noEmit")
 
 
 def test_the_flavours_speak_the_same(prepared: Callable[[str], Project], tmp_path: Path) -> None:
