@@ -153,7 +153,7 @@ def _field(schema: dict[str, Any], name: str) -> tuple[str, str]:
         told = of_it.get("description", "").rstrip(".").lower()
         return f"`{name}`", f"{_typed(of_it)} {told}"
     # Rather than null it is left out.
-    options = [one for one in of_it["anyOf"] if one != {"type": "null"}]
+    options = [one for one in of_it["anyOf"] if one.get("type") != "null"]
     return f"`{name}`", f"{_typed({'anyOf': options})}; or it is left out"
 
 
