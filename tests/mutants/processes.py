@@ -1,6 +1,6 @@
 """Processes hear each other, and outlast what they depend on."""
 
-from ..mutating import remove, replace
+from ..mutating import never, remove, replace
 from .mutant import Mutant
 
 _CROWDS = "rooms/test_crowds.py"

@@ -11,6 +11,7 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..configs import make_config
 from ..fakes import Socket
+from ..waiting import within
 
 T = TypeVar("T")
 CROWD = 100
@@ -24,12 +25,15 @@ async def run(
     """Run a crowd; the results, and by how much `count` grew in one round of the event loop."""
     tasks = [asyncio.create_task(one) for one in crowd]
     counts = [count()]
-    while not all(task.done() for task in tasks):
-        await asyncio.sleep(0)
-        counts.append(count())
-    assert counts[-1] - counts[0] == CROWD
-    results = [task.result() for task in tasks]
-    return results, max(after - before for before, after in pairwise(counts))
+
+    async def grow() -> None:
+        while counts[-1] - counts[0] < CROWD:
+            await asyncio.sleep(0)
+            counts.append(count())
+
+    await within("the crowd", grow())
+    most = max(after - before for before, after in pairwise(counts))
+    return await asyncio.gather(*tasks), most
 
 
 async def test_a_crowd_that_joins_or_leaves_lets_others_run_in_between(

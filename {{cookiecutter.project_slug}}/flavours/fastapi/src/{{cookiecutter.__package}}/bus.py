@@ -13,7 +13,7 @@ from .rooms import metrics
 from .rooms.errors import UnavailableError
 from .rooms.events import EVERYWHERE, Event, events
 from .rooms.redis.connect import bell_channel, reach
-from .rooms.tasks import end_tasks
+from .rooms.tasks import Turns, end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class RedisBus:
         self._rooms: dict[str, str] = {}
         self._confirmations: dict[str, asyncio.Event] = {}
         self._pubsub: PubSub | None = None
+        self._turns = Turns()
         self._listening: asyncio.Task[None] | None = None
         self._backoff = EqualJitterBackoff(cap=silence_seconds, base=0.1)
 
@@ -155,6 +156,6 @@ class RedisBus:
             elif message and message["type"] == "message":
                 room = self._rooms.get(message["channel"])
                 if room is not None:
-                    self._take(room, events.validate_json(message["data"]))
                     # Reading alone does not suspend while more is buffered.
-                    await asyncio.sleep(0)
+                    await self._turns.take()
+                    self._take(room, events.validate_json(message["data"]))

@@ -18,7 +18,7 @@ from ..rooms.events import EVERYWHERE, Event, events
 from ..rooms.frames import MessageId
 from ..rooms.names import RoomName
 from ..rooms.requests import SERVICE_USER, NewMessage
-from ..rooms.tasks import end_tasks
+from ..rooms.tasks import Turns, end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class LayerBus:
         self._opening = asyncio.Lock()
         self._asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
+        self._turns = Turns()
 
     def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
         """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
@@ -145,12 +146,12 @@ class LayerBus:
                 await asyncio.sleep(self._retry_seconds)
                 self._missed()
                 continue
+            # Receiving alone does not suspend while more is queued.
+            await self._turns.take()
             try:
                 self._hear(message)
             except Exception:
                 logger.exception("What came over the channel layer is no event of this release")
-            # Receiving alone does not suspend while more is queued.
-            await asyncio.sleep(0)
 
     def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == _SAY:
