@@ -28,6 +28,9 @@ _LARGE_FRAGMENT = 64
 _MASK_BYTES = 4
 _LENGTH_BYTES = {126: 2, 127: 8}
 _LONGEST_HEAD = 14
+# The bit of an opcode that makes a control frame, and how large one may be.
+_CONTROL = 0x08
+_LARGEST_CONTROL = 125
 # A client that sends more frames behind a fault is not waited for.
 _FRAMES_BEHIND_A_FAULT = 1_000
 
@@ -35,8 +38,9 @@ _FRAMES_BEHIND_A_FAULT = 1_000
 class Framing(ServerProtocol):
     """websockets' server side; it also counts frames and checks text as it arrives.
 
-    websockets itself answers 1002 to a close in the middle of a fragmented message, reads the
-    request a second time, and repeats what it can't read of it to the client, tokens included.
+    websockets itself answers 1002 to a close in the middle of a fragmented message, counts control
+    frames towards the message's size, reads the request a second time, and repeats what it can't
+    read of it to the client, tokens included.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -46,6 +50,18 @@ class Framing(ServerProtocol):
         self._counted = 0
         self._is_text = False
         self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    @property
+    def max_message_size(self) -> int | None:
+        """The limit for the message of the next frame; a control frame belongs to none."""
+        limit = self._max_size
+        if limit is not None and self.reader.buffer[0] & _CONTROL:
+            limit = max(limit, _LARGEST_CONTROL) + (self.current_size or 0)
+        return limit
+
+    @max_message_size.setter
+    def max_message_size(self, size: int | None) -> None:
+        self._max_size = size
 
     def take_count(self) -> int:
         """Return how many frames came since the last call, without fragments of some size."""

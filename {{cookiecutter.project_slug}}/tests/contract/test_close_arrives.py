@@ -163,6 +163,15 @@ async def test_a_close_between_fragments_is_answered_by_the_same(service: Servic
     assert close_code(answered) == 1000
 
 
+async def test_a_close_may_be_larger_than_a_message(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    sent = b"\x88\xfd" + MASK + struct.pack("!H", 4000) + b"x" * 123
+    async with start(make_manager(max_message_bytes=20)) as service:
+        answered = await asyncio.to_thread(write_then_read, service.address, sent)
+    assert close_code(answered) == 4000
+
+
 @pytest.mark.parametrize("size", [128, 4_096])
 async def test_a_large_message_may_have_many_fragments(
     start: Start, make_manager: Callable[..., ConnectionManager], size: int
