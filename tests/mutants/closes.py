@@ -97,6 +97,16 @@ MUTANTS = [
         [replace("Connection.finish", 'row.reason or ""', '""')],
         ending("ROOM_NOT_FOUND"),
     ),
+    Mutant(
+        "a close between the fragments of a large message is too big",
+        [replace("_CONTROL", "0x08", "0")],
+        "contract/test_rfc6455.py::test_a_close_between_fragments_is_answered_with_its_code",
+    ),
+    Mutant(
+        "a close between fragments is a protocol error",
+        [never("Framing.recv_frame", "frame.opcode is Opcode.CLOSE")],
+        "contract/test_rfc6455.py::test_a_close_is_answered_with_its_code",
+    ),
     # Last words and waiting messages come before the close, and nothing after it.
     Mutant(
         "last words are not sent",

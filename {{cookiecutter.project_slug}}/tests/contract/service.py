@@ -101,10 +101,10 @@ class Endpoint:
             await asyncio.sleep(0)
 
     @asynccontextmanager
-    async def handshake(self, *lines: str) -> AsyncIterator[Streams]:
+    async def handshake(self, *lines: str, room: str = "lobby") -> AsyncIterator[Streams]:
         """Send an opening request with these further lines, without a client library."""
         request = [
-            "GET /ws/lobby HTTP/1.1",
+            f"GET /ws/{room} HTTP/1.1",
             f"Host: {self.address}",
             "Connection: Upgrade",
             "Upgrade: websocket",
