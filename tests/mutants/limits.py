@@ -118,6 +118,13 @@ MUTANTS = [
         f"{_ARRIVES}::test_a_message_in_front_of_a_fault_is_said",
     ),
     Mutant(
+        "what was read is parsed in one go",
+        [
+            never("SocketProtocol.data_received", "self._unparsed or ..."),
+        ],
+        f"{_ARRIVES}::test_a_flood_is_parsed_no_further_than_the_limit",
+    ),
+    Mutant(
         "control frames do not count",
         [remove("Framing.recv_frame", "self._counted += 1")],
         f"{_ARRIVES}::test_a_flood_of_control_frames_or_fragments_is_too_many_messages",

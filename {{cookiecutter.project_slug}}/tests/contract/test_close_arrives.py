@@ -12,13 +12,14 @@ import pytest
 import uvicorn
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame
 
 from {{cookiecutter.__package}}.http_protocol import RequestProtocol
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.gate import App, Receive, Scope, Send
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server import uvicorn_config
-from {{cookiecutter.__package}}.socket_protocol import Answer, SocketProtocol
+from {{cookiecutter.__package}}.socket_protocol import Answer, Framing, SocketProtocol
 
 from ..waiting import LIMIT_SECONDS, until, within
 from . import server
@@ -201,6 +202,27 @@ async def test_a_flood_of_control_frames_or_fragments_is_too_many_messages(
             sly.socket.transport.write(flood + flood[-len(PING) :] * 700_000)
             await sly.expect_close(Close.TOO_MANY_MESSAGES, retry_after=1.0)
         await ann.expect("left", user="sly")
+
+
+@pytest.mark.usefixtures("short_silence")
+@pytest.mark.parametrize("flood", [PING, PONG, FURTHER], ids=["ping", "pong", "fragment"])
+async def test_a_flood_is_parsed_no_further_than_the_limit(
+    service: Service, monkeypatch: pytest.MonkeyPatch, flood: bytes
+) -> None:
+    parsed = 0
+    process = Framing.recv_frame
+
+    def count(framing: Framing, frame: Frame) -> None:
+        nonlocal parsed
+        parsed += 1
+        process(framing, frame)
+
+    monkeypatch.setattr(Framing, "recv_frame", count)
+    async with service.join("sly") as sly:
+        sly.socket.transport.write(FIRST + flood * 100_000)
+        await sly.expect_close(Close.TOO_MANY_MESSAGES, retry_after=1.0)
+    # The limit is 200 frames, and a slice of what was read has 682.
+    assert parsed < 2_000
 
 
 def test_an_answer_is_found_however_it_is_split() -> None:
