@@ -3,6 +3,7 @@
 from ..mutating import always, never, remove, replace
 from .mutant import Mutant, ending
 
+_ADDRESSES = "contract/test_addresses.py"
 _ARRIVES = "contract/test_close_arrives.py"
 _HEADS = "contract/test_heads.py"
 
@@ -11,6 +12,16 @@ MUTANTS = [
         "the number of connections is not limited",
         [never("Gate._denial", "self._open >= ...")],
         "contract/test_denials.py::test_more_connections_than_the_settings_allow_are_refused",
+    ),
+    Mutant(
+        "an address's connections are counted for each room",
+        [replace("Gate._serve_counted", "address_of(scope)", 'address_of(scope) + scope["path"]')],
+        f"{_ADDRESSES}::test_a_connection_too_many_is_closed_whatever_room_it_is_for",
+    ),
+    Mutant(
+        "an address never gets a place back",
+        [remove("AddressLimit.counted", "self._open[network] -= 1")],
+        f"{_ADDRESSES}::test_a_connection_that_ended_makes_room_for_another",
     ),
     Mutant(
         "binary frames are ignored",

@@ -11,6 +11,7 @@ MAY_BE_MISSING = {
     ("win32", "redis-server"): "Redis does not run on Windows",
     ("win32", "SIGSTOP"): "Windows has no signal that stops a process",
     ("win32", "console"): "a service has none, and Windows asks processes to stop by it",
+    ("darwin", "127.0.0.2"): "macOS has one address of loopback until an administrator adds more",
 }
 
 

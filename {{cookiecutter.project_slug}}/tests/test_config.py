@@ -75,6 +75,7 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("FORWARDED_ALLOW_IPS", "10.0.0.7/8", "10.0.0.0/8"),
         ("FORWARDED_ALLOW_IPS", "proxy", "10.0.0.0/8"),
         ("MAX_CONNECTIONS", "-1", "at least 1"),
+        ("CONNECTIONS_PER_ADDRESS", "-1", "at least 0"),
         ("ROOM_CAPACITY", "0", "at least 1"),
         ("MAX_MESSAGE_BYTES", "64K", "at least 1"),
         ("MESSAGES_PER_SECOND", "-1", "at least 0"),

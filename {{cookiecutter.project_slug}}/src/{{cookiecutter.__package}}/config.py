@@ -158,6 +158,11 @@ class Config(BaseSettings):
         description="proxies that may say whose request they pass on, and whether it came by TLS",
     )
     max_connections: FromOne = Field(10_000, description="connections per process")
+    connections_per_address: FromZero = Field(
+        0,
+        description="connections per process from one IPv4 address or IPv6 network (/64); "
+        "0: no limit, as an office, or a proxy outside `FORWARDED_ALLOW_IPS`, is one address",
+    )
     room_capacity: FromOne = Field(
         1_000, description="members a room takes unless it says otherwise"
     )

@@ -48,7 +48,7 @@ async def scene(
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Scene]:
-    manager = make_manager(messages_per_second=5, outbox_bytes=100_000)
+    manager = make_manager(messages_per_second=5, outbox_bytes=100_000, connections_per_address=2)
     async with start(manager) as service:
         yield Scene(service, manager, clock, monkeypatch)
 
@@ -164,6 +164,14 @@ async def room_full(scene: Scene) -> None:
     await scene.manager.create_room("closet", capacity=1)
     async with scene.service.join("ann", "closet"), scene.service.connect("closet") as client:
         await client.expect_close(Close.ROOM_FULL)
+
+
+@ends_with(Close.TOO_MANY_CONNECTIONS)
+async def too_many_connections(scene: Scene) -> None:
+    await scene.manager.create_room("attic")
+    service = scene.service
+    async with service.join("ann"), service.join("ann", "attic"), service.connect() as refused:
+        await refused.expect_close(Close.TOO_MANY_CONNECTIONS)
 
 
 @ends_with(Close.ROOM_CLOSED)

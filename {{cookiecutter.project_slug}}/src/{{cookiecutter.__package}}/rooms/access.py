@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config import Config, is_loopback
+from .addresses import address_of
 from .closes import Close, ClosedError
 from .engine import Room
 from .errors import UnauthorizedError
@@ -47,7 +48,7 @@ def check_reader(scope: Mapping[str, Any], config: Config) -> None:
     Raises:
         UnauthorizedError: the caller may not.
     """
-    headers, host = scope["headers"], (scope.get("client") or ("",))[0]
+    headers, host = scope["headers"], address_of(scope)
     if config.metrics == "anyone" or is_trusted(header(headers, b"authorization"), config):
         return
     forwarded = any(name.startswith(_FORWARDED) for name, _ in headers)

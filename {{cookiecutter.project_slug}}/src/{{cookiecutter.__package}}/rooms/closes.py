@@ -93,6 +93,13 @@ class Close(Enum):
     ROOM_FULL = Row(
         1013, "Room is full", None, Advice.TRY_LATER, "The room has as many members as it takes."
     )
+    TOO_MANY_CONNECTIONS = Row(
+        1013,
+        "Too many connections",
+        None,
+        Advice.TRY_LATER,
+        "The client's address has CONNECTIONS_PER_ADDRESS connections already.",
+    )
     ROOM_CLOSED = Row(
         4410, "Room closed", None, Advice.STOP, "The room was deleted while the client was in it."
     )

@@ -13,8 +13,9 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from ..config import Config, normal_origin
+from .addresses import AddressLimit, address_of
 from .closes import Close
-from .handshake import header
+from .handshake import REFUSAL, header
 from .tasks import Turns
 
 logger = logging.getLogger(__name__)
@@ -50,13 +51,17 @@ _TOO_LARGE = _denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large
 
 
 class Gate:
-    """Denies sockets by origin, path and number, and large bodies; ends what the app fails."""
+    """Denies sockets by origin, path and number, and large bodies; ends what the app fails.
+
+    A client whose address has too many connections is served, to be told by a close.
+    """
 
     def __init__(self, app: App, config: Config) -> None:
         self._app = app
         self._config = config
         self._open = 0
         self._turns = Turns()
+        self._addresses = AddressLimit(config.connections_per_address)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
@@ -70,7 +75,7 @@ class Gate:
             self._open += 1
             try:
                 await self._turns.take()
-                await self._serve(scope, receive, send)
+                await self._serve_counted(scope, receive, send)
             finally:
                 self._open -= 1
 
@@ -132,6 +137,15 @@ class Gate:
             # The server leaves out the body.
             scope = {**scope, "method": "GET"}
         await self._app(scope, counting_receive, send_unless_answered)
+
+    async def _serve_counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = address_of(scope)
+        with self._addresses.counted(address) as admitted:
+            if not admitted:
+                limit = self._config.connections_per_address
+                logger.info("Refused %r: CONNECTIONS_PER_ADDRESS is %s", address, limit)
+                scope[REFUSAL] = Close.TOO_MANY_CONNECTIONS
+            await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         watch = _Watch(receive, send)

@@ -1,8 +1,8 @@
 """How often one address may try the password of one room."""
 
-import ipaddress
 from collections import Counter
 
+from .addresses import network_of
 from .clock import Clock
 from .errors import TooManyGuessesError
 
@@ -34,7 +34,7 @@ class GuessLimit:
         if now >= self._until:
             self._guesses.clear()
             self._until = now + WINDOW_SECONDS
-        key = (_network(address), room)
+        key = (network_of(address), room)
         if self._guesses[key] >= self._most:
             raise TooManyGuessesError(self._until - now)
         self._guesses[key] += 1
@@ -43,12 +43,4 @@ class GuessLimit:
 
     def forget(self, address: str, room: str) -> None:
         """Count no more the guesses of one that knew the password."""
-        del self._guesses[_network(address), room]
-
-
-def _network(address: str) -> str:
-    # Whoever has an address of IPv6 has 2 to the 64 of them.
-    try:
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
-    except ValueError:
-        return address
+        del self._guesses[network_of(address), room]

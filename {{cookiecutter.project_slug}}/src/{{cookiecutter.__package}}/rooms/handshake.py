@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from .closes import Close
 from .rate import RateLimit
 
 PROTOCOL = "rooms.v1"
@@ -11,6 +12,8 @@ PROTOCOL = "rooms.v1"
 LINES_PROTOCOL = "rooms.v1.lines"
 # What the server adds to ASGI: a way to write a frame at once, and to limit those that come.
 WRITE_EXTENSION = "rooms.write"
+# What the gate adds to a scope whose client is accepted only to be told this.
+REFUSAL = "rooms.refusal"
 _BEARER_PREFIX = "bearer."
 
 # Write a whole frame now; False if that is not possible now, or never.
@@ -24,7 +27,8 @@ class Handshake(NamedTuple):
 
     `subprotocol` is the one to select, the first of ours that was offered; `after` the last
     position that it saw. `user` is somebody whom a session makes known without a token; `session`
-    names that session. `write` and `limit_frames` are there if the server has them.
+    names that session. A client with a `refusal` is not let in. `write` and `limit_frames` are
+    there if the server has them.
     """
 
     subprotocol: str | None = None
@@ -32,6 +36,7 @@ class Handshake(NamedTuple):
     after: str | None = None
     user: str | None = None
     session: str | None = None
+    refusal: Close | None = None
     write: Write | None = None
     limit_frames: LimitFrames | None = None
 
@@ -53,7 +58,8 @@ def read_handshake(scope: Mapping[str, Any]) -> Handshake:
     after = query.get("after", [None])[0]
     ours = [name for name in offered if name in (PROTOCOL, LINES_PROTOCOL)]
     server = scope.get("extensions", {}).get(WRITE_EXTENSION, {})
-    return Handshake(ours[0] if ours else None, token, after, **server)
+    selected = ours[0] if ours else None
+    return Handshake(selected, token, after, refusal=scope.get(REFUSAL), **server)
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

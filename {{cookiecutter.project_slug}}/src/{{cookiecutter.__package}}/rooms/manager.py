@@ -255,8 +255,8 @@ class ConnectionManager(RoomRegistry):
             self.end(connection, Close.INTERNAL_ERROR)
 
     async def _admit(self, connection: Connection, handshake: Handshake) -> Feed:
-        if self.draining:
-            raise ClosedError(Close.SERVICE_RESTART)
+        if refusal := Close.SERVICE_RESTART if self.draining else handshake.refusal:
+            raise ClosedError(refusal)
         room = await self.find_room(connection.room)
         if room is None:
             raise ClosedError(Close.ROOM_NOT_FOUND)

@@ -122,6 +122,15 @@ export const closes = [
     "explanation": "The room has as many members as it takes."
   },
   {
+    "name": "TOO_MANY_CONNECTIONS",
+    "code": 1013,
+    "reason": "Too many connections",
+    "lastWords": null,
+    "advice": "TRY_LATER",
+    "advised": "try later",
+    "explanation": "The client's address has CONNECTIONS_PER_ADDRESS connections already."
+  },
+  {
     "name": "ROOM_CLOSED",
     "code": 4410,
     "reason": "Room closed",

@@ -8,6 +8,7 @@ from fastapi.security import APIKeyHeader
 
 from .config import Config
 from .rooms import access
+from .rooms.addresses import address_of
 from .rooms.manager import ConnectionManager
 
 _authorization = APIKeyHeader(
@@ -51,7 +52,7 @@ def is_trusted(authorization: Authorization, config: ConfigDependency) -> bool:
 
 def get_address(request: Request) -> str:
     """The caller's address; empty where the server has none."""
-    return request.client.host if request.client else ""
+    return address_of(request.scope)
 
 
 def check_caller(request: Request) -> None:
