@@ -8,6 +8,8 @@ from .config import Config
 from .rooms.asyncapi import describe
 
 STATIC = Path(__file__).parent / "static"
+# Of static files, beside the types that Python and WhiteNoise know without the machine's table.
+TYPES = {".js": "text/javascript", ".ts": "text/plain"}
 
 HEADERS = {
     "Content-Security-Policy": (

@@ -1,8 +1,10 @@
 """What browsers get, and what is shown to developers only."""
 
 import re
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,20 @@ from {{cookiecutter.__package}} import about, page
 from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
+from ..processes import PROCESS_TIMEOUT, serving
+from ..waiting import PROCESS_LIMIT_SECONDS, until
 from .service import Service
 
 Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
 PAGES = ["/", "/docs/socket"]
+# A kind of file that is new has to be here, and served as such.
+TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".ts": "text/plain",
+}
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -38,8 +50,25 @@ async def test_a_page_finds_all_its_files(service: Service, path: str) -> None:
         answer = await service.call("GET", f"/{link}")
         assert answer.status_code == 200, link
         assert answer.content == (page.STATIC / link.removeprefix("static/")).read_bytes()
-        if link.endswith(".js"):
-            assert "javascript" in answer.headers["content-type"]
+
+
+POISONED = f"""
+import mimetypes, runpy
+for suffix in {sorted(TYPES)}:
+    mimetypes.add_type("text/x-poison", suffix)
+runpy.run_module("{about.PACKAGE}", run_name="__main__")
+"""
+
+
+@PROCESS_TIMEOUT
+async def test_each_kind_of_file_has_its_type_whatever_the_machine_calls_it(tmp_path: Path) -> None:
+    async with serving(tmp_path, [sys.executable, "-c", POISONED]) as (_, service):
+        await until("an answer", service.listens, PROCESS_LIMIT_SECONDS)
+        for path in page.STATIC.iterdir():
+            answer = await service.call("GET", f"/static/{path.name}")
+            kind, _, charset = answer.headers["content-type"].partition("; charset=")
+            assert kind == TYPES[path.suffix], path.name
+            assert charset.strip('"') == ("utf-8" if kind.startswith("text/") else ""), path.name
 
 
 async def test_no_other_file_is_served(service: Service) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import dj_database_url
 from corsheaders.defaults import default_headers
 
+from . import page
 from .channels_config import ChannelsConfig
 from .config import load_config
 from .logs import line_format
@@ -104,6 +105,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 # Static files are served from where they lie: nothing to collect before a start.
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_MIMETYPES = page.TYPES
 
 # Django would rather be given files asynchronously; WhiteNoise's are small and read at once.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")

@@ -9,7 +9,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from . import about, api, page, pages, sockets
@@ -35,7 +34,7 @@ def create_app(config: Config | None = None) -> FastAPI:
     )
     app.state.config = config
     app.state.manager = build_manager(config)
-    app.mount("/static", StaticFiles(directory=page.STATIC))
+    app.mount("/static", pages.Files(directory=page.STATIC))
     for router in (pages.router, api.router, sockets.router):
         app.include_router(router)
     app.exception_handler(RoomsError)(_rooms_error)

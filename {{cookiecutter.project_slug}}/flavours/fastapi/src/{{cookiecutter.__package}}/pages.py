@@ -1,7 +1,12 @@
 """What a browser is shown, and Prometheus."""
 
+from mimetypes import MimeTypes
+from os import PathLike
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
 
 from . import page
 from .dependencies import ConfigDependency
@@ -9,6 +14,23 @@ from .rooms import metrics
 from .rooms.access import check_reader
 
 router = APIRouter(include_in_schema=False)
+
+# The machine's table may call scripts plain text, which no browser runs.
+_types = MimeTypes()
+for _suffix, _type in page.TYPES.items():
+    _types.add_type(_type, _suffix)
+
+
+class Files(StaticFiles):
+    """Serves files under the same types on every machine."""
+
+    def file_response(self, full_path: str | PathLike[str], *args: Any, **more: Any) -> Response:
+        """Answer with a file."""
+        response = super().file_response(full_path, *args, **more)
+        kind = _types.guess_type(full_path)[0] or "application/octet-stream"
+        charset = "; charset=utf-8" if kind.startswith("text/") else ""
+        response.headers["Content-Type"] = kind + charset
+        return response
 
 
 @router.get("/")
