@@ -21,6 +21,22 @@ MUTANTS = [
         "contract/test_process.py::test_a_line_for_machines_is_one_object_and_tells_no_secret",
     ),
     Mutant(
+        "a log that nobody reads holds up everybody",
+        [
+            replace(
+                "written_to",
+                '{"()": line_handler, "fd": fd, "formatter": formatter}',
+                '{"class": "logging.StreamHandler", "formatter": formatter}',
+            )
+        ],
+        "contract/test_log_pipe.py::test_a_log_that_nobody_reads_holds_up_nobody",
+    ),
+    Mutant(
+        "lines that nobody takes are dropped without a word",
+        [remove("LineHandler._write", "logger.warning(...)")],
+        "test_log_queue.py::test_lines_that_cannot_be_written_are_counted_and_told_later",
+    ),
+    Mutant(
         "closes are counted under the wrong row",
         [
             replace(

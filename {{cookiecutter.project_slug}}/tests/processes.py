@@ -50,10 +50,10 @@ class Process:
 
     async def ended(self) -> int:
         """Wait for its end; its exit code, negative for a signal."""
-        assert self._process.stdout
-        reading = self._process.stdout.read()
-        rest = await within("the process to end", reading, PROCESS_LIMIT_SECONDS)
-        self.printed += _text(rest)
+        if self._process.stdout:
+            reading = self._process.stdout.read()
+            rest = await within("the process to end", reading, PROCESS_LIMIT_SECONDS)
+            self.printed += _text(rest)
         return await within("its exit code", self._process.wait(), PROCESS_LIMIT_SECONDS)
 
     def stop(self) -> None:
@@ -111,7 +111,11 @@ def kill_worker(pid: int) -> None:
 
 @asynccontextmanager
 async def started(
-    folder: Path, command: Sequence[str] = COMMAND, **settings: str
+    folder: Path,
+    command: Sequence[str] = COMMAND,
+    output: int = asyncio.subprocess.PIPE,
+    /,
+    **settings: str,
 ) -> AsyncIterator[Process]:
     """Start a command of the service, and end whatever is left of it."""
     own_group: dict[str, Any] = {"start_new_session": True}
@@ -123,7 +127,7 @@ async def started(
             cwd=folder,
             # What it writes for itself is left behind if it is killed.
             env={**clean_environment(), **KEYS, "TMPDIR": str(folder), **settings},
-            stdout=asyncio.subprocess.PIPE,
+            stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             **own_group,
         )

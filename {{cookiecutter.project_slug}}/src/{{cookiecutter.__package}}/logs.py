@@ -14,6 +14,7 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import DefaultFormatter
 
 from .config import Config
+from .log_queue import STDERR, STDOUT, line_handler
 from .rooms.clock import rfc3339
 
 _FACTS = ("connection", "room", "user", "row", "seconds", "messages")
@@ -64,12 +65,19 @@ def line_format(*, debug: bool) -> dict[str, Any]:
     return {"()": Readable, "fmt": "%(levelprefix)s %(message)s"} if debug else {"()": Json}
 
 
+def written_to(fd: int, formatter: str) -> dict[str, Any]:
+    """A handler that holds up nobody, as `logging.config` takes it."""
+    return {"()": line_handler, "fd": fd, "formatter": formatter}
+
+
 def log_config(config: Config) -> dict[str, Any]:
     """Configure whatever logs: as uvicorn does for itself, but with these lines."""
     found = copy.deepcopy(LOGGING_CONFIG)
     found["formatters"]["default"] = line_format(debug=config.debug)
     if not config.debug:
         found["formatters"]["access"] = line_format(debug=False)
+    found["handlers"]["default"] = written_to(STDERR, "default")
+    found["handlers"]["access"] = written_to(STDOUT, "access")
     found["filters"] = {"client_faults": {"()": ClientFaults}}
     for name in ("uvicorn.error", "uvicorn.access"):
         found["loggers"][name]["filters"] = ["client_faults"]

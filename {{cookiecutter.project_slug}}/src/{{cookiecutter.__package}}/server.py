@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from uvicorn.supervisors import ChangeReload, multiprocess
 
 from .config import Config
 from .http_protocol import RequestProtocol
+from .log_queue import flush_log
 from .logs import log_config
 from .rooms.gate import App
 from .rooms.manager import ConnectionManager
@@ -47,6 +49,13 @@ class Server(uvicorn.Server):
         gc.freeze()
         gc.set_threshold(*_COLLECTED_AFTER)
         super().run(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Have the log written before a signal that came ends the process."""
+        with super().capture_signals():
+            yield
+            flush_log()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, with a limit on clients that take nothing."""

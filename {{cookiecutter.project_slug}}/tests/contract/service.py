@@ -60,9 +60,9 @@ class Endpoint:
         path = options.pop("path")
         uri = f"ws://{self.address}{path}"
         options = {"compression": None, "ping_interval": None, **options}
-        opening = connect(uri, open_timeout=LIMIT_SECONDS, close_timeout=LIMIT_SECONDS, **options)
+        opening = connect(uri, open_timeout=None, close_timeout=LIMIT_SECONDS, **options)
         try:
-            socket = await opening
+            socket = await within("the handshake", opening)
         except InvalidStatus as error:
             raise Denied(error.response) from error
         async with socket:

@@ -12,5 +12,8 @@ with (
 ):
     from {{cookiecutter.__package}}.settings import *  # noqa: F403 (settings are all names)
 
+# pytest shows what is logged, each test's own.
+LOGGING = {**LOGGING, "handlers": {"console": {"class": "logging.NullHandler"}}}  # noqa: F405 (as above)
+
 # A good hash takes long, which is not what is tested.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -10,7 +10,8 @@ from corsheaders.defaults import default_headers
 from . import page
 from .channels_config import ChannelsConfig
 from .config import load_config
-from .logs import line_format
+from .log_queue import STDERR
+from .logs import line_format, written_to
 
 SERVICE = load_config(ChannelsConfig)
 
@@ -124,7 +125,7 @@ LOGGING = {
         }
     },
     "formatters": {"line": line_format(debug=DEBUG)},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": written_to(STDERR, "line")},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},

@@ -1,0 +1,127 @@
+"""How lines of the log come to a file descriptor."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import pytest
+
+from {{cookiecutter.__package}} import about
+from {{cookiecutter.__package}}.log_queue import LineHandler
+
+from .contract.counts import since, told
+from .missing import skip_without
+from .waiting import LIMIT_SECONDS, PROCESS_LIMIT_SECONDS
+
+# What is logged, by a handler of its own process.
+LOGS = f"""
+import logging, os, sys
+from {about.PACKAGE}.log_queue import line_handler
+logger = logging.getLogger("a")
+logger.propagate = False
+logger.addHandler(line_handler(1))
+"""
+request_id: ContextVar[str] = ContextVar("request_id", default="none")
+
+
+class WithContext(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"[{request_id.get()}] {super().format(record)}"
+
+
+@contextmanager
+def logging_to(fd: int, most: int = 100) -> Iterator[tuple[logging.Logger, LineHandler]]:
+    logger, handler = logging.getLogger("a.pipe"), LineHandler(fd, most)
+    handler.setFormatter(WithContext("%(message)s"))
+    logger.addHandler(handler)
+    yield logger, handler
+    logger.removeHandler(handler)
+
+
+def settle(handler: LineHandler) -> None:
+    """Wait until no line waits."""
+    until = time.monotonic() + LIMIT_SECONDS
+    while handler.waiting:
+        assert time.monotonic() < until, "lines still wait"
+        time.sleep(0.01)
+
+
+def run(code: str) -> str:
+    done = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-c", LOGS + code],
+        stdout=subprocess.PIPE,
+        check=True,
+        encoding="utf-8",
+        timeout=PROCESS_LIMIT_SECONDS,
+    )
+    return done.stdout
+
+
+def test_a_line_has_the_context_and_the_exception_of_who_logged() -> None:
+    reading, writing = os.pipe()
+    with logging_to(writing) as (logger, handler):
+        token = request_id.set("seven")
+        try:
+            raise RuntimeError("broken")
+        except RuntimeError:
+            logger.exception("It %s", "failed")
+        request_id.reset(token)
+        settle(handler)
+    lines = os.read(reading, 65_536).decode().splitlines()
+    assert lines[0] == "[seven] It failed"
+    assert lines[1].startswith("Traceback")
+    assert lines[-1] == "RuntimeError: broken"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_lines_that_cannot_be_written_are_counted_and_told_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = told()
+    reading, writing = os.pipe()
+    os.close(reading)
+    with logging_to(writing) as (logger, handler):
+        for _ in range(3):
+            logger.warning("lost")
+        settle(handler)
+        assert since(before)["rooms_log_lines_dropped_total"] == 3
+        reading, other = os.pipe()
+        os.dup2(other, writing)
+        logger.warning("found")
+        settle(handler)
+    assert os.read(reading, 65_536) == b"[none] found\n"
+    assert "3 lines of the log were dropped" in caplog.text
+    for fd in (reading, writing, other):
+        os.close(fd)
+
+
+def test_the_end_of_a_process_writes_what_waits() -> None:
+    lines = run("for number in range(5_000): logger.warning('line %s', number)").splitlines()
+    assert lines == [f"line {number}" for number in range(5_000)]
+
+
+def test_a_process_ends_though_nobody_reads_its_log() -> None:
+    code = f"{LOGS}\nfor _ in range(5_000): logger.warning('x' * 100)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:  # noqa: S603 (our own code)
+        try:
+            assert process.wait(PROCESS_LIMIT_SECONDS) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            pytest.fail("it waits for ever")
+
+
+def test_a_fork_writes_its_own_lines() -> None:
+    if not hasattr(os, "fork"):
+        skip_without("fork", "Windows starts processes anew")
+    printed = run(
+        "logger.warning('parent')\n"
+        "if child := os.fork(): os.waitpid(child, 0)\n"
+        "else: logger.warning('child')\n"
+    )
+    assert sorted(printed.splitlines()) == ["child", "parent"]
