@@ -145,10 +145,10 @@ class Fleet:
         return [address for process in self.processes for address in process.addresses()]
 
 
-def sign(user: str, room: str) -> str:
+def sign(user: str, room: str, seconds: int = 3600) -> str:
     """Make a token, as the service would."""
     head = {"alg": "HS256", "typ": "JWT"}
-    claims = {"sub": user, "room": room, "exp": int(time.time()) + 3600}
+    claims = {"sub": user, "room": room, "exp": int(time.time()) + seconds}
     signed = ".".join(_encode(json.dumps(part).encode()) for part in (head, claims))
     return f"{signed}.{_encode(hmac.digest(SECRET.encode(), signed.encode(), 'sha256'))}"
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from filelock import FileLock
@@ -87,6 +87,13 @@ class Project:
     def python(self) -> Path:
         """The interpreter of its environment, once that was made."""
         return self.environment / "bin/python"
+
+    @property
+    def closes(self) -> dict[str, dict[str, Any]]:
+        """The rows of its table of closes, by their names, as its pages have them."""
+        text = (self.package / "static/closes.js").read_text(encoding="utf-8")
+        (rows,) = re.findall(r"= (\[.*\]);", text, re.DOTALL)
+        return {row["name"]: row for row in json.loads(rows)}
 
     @property
     def settings(self) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The documentation: it builds, tells what the code has, and its tutorial can be followed."""
 
 import asyncio
-import json
 import re
 import shutil
 import subprocess
@@ -54,15 +53,10 @@ def built(shared: Path) -> Path:
 
 def names(project: Project) -> dict[str, set[str]]:
     """Find what each page of reference has to name, in what the project has of it."""
-    source = project.package
+    source, closes = project.package, project.closes
     frames = re.findall(
         r': Literal\["([\w-]+)"\] = ', (source / "rooms/frames.py").read_text(encoding="utf-8")
     )
-    closes = re.search(
-        r"= (\[.*\]);", (source / "static/closes.js").read_text(encoding="utf-8"), re.DOTALL
-    )
-    assert closes
-    rows: list[dict[str, str]] = json.loads(closes[1])
     readme, example = (
         (project.path / name).read_text(encoding="utf-8") for name in ("README.md", ".env.example")
     )
@@ -70,9 +64,9 @@ def names(project: Project) -> dict[str, set[str]]:
     settings = re.findall(r"^#(\w+)=", example, re.MULTILINE)
     return {
         "settings": set(settings),
-        "messages": {*frames, *(row["lastWords"] for row in rows if row["lastWords"])}
+        "messages": {*frames, *(row["lastWords"] for row in closes.values() if row["lastWords"])}
         - {"debug-close"},
-        "closes": {row["name"] for row in rows},
+        "closes": set(closes),
         "metrics": set(metrics),
     }
 
