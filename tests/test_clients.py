@@ -99,7 +99,9 @@ async def watch(project: Project, node_modules: Path, names: Iterable[str]) -> C
             await company.lead(client, Guide(name, address, http))
 
         async with rooms(address) as http:
-            await asyncio.gather(*(come(name, http) for name in company.seen))
+            async with asyncio.TaskGroup() as tasks:
+                for name in company.seen:
+                    tasks.create_task(come(name, http))
         await company.outlive("SERVICE_RESTART", process.stop())
         await process.start()
         await company.outlive("killed", process.kill(), "lobby")
