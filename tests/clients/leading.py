@@ -11,6 +11,7 @@ from .driving import Client
 from .visit import Report, Sent, Visit
 
 LOCKED, FULL = "locked", "full"
+LATER = "TOKEN_EXPIRED, while connected"
 AT_ONCE = "TOO_BIG, 1 MB sent at once"
 _BROWSERS = {"Chromium", "Firefox"}
 _W3C = {*_BROWSERS, "faye-websocket", "Node.js", "Bun"}
@@ -53,7 +54,7 @@ class Guide:
         return Way(visit, (lambda: self._call(*then)) if then else None)
 
     def can_go(self, way: Way) -> bool:
-        """Return whether the client can send what it takes: W3C's interface makes valid text."""
+        """Return whether the client can send what is needed: W3C's interface makes valid text."""
         return self.name not in _W3C or all(kind != "invalid" for kind, *_ in way.visit.at_welcome)
 
     def ask_for(self, name: str) -> Way:
@@ -64,7 +65,7 @@ class Guide:
         """Come from an origin that is not the service's."""
         visit = self.way().visit
         if self.name in _BROWSERS:
-            # A page can't lie of its origin: the service has another name.
+            # A page can't choose its origin, so the service gets another name.
             return Way(replace(visit, url=visit.url.replace("127.0.0.1", "localhost")))
         return Way(replace(visit, origin="http://example.org"))
 
@@ -81,8 +82,8 @@ class Guide:
         await self._http.request(method, path, json=body)
 
 
-# Rows of the table of closes, which are reached for real, some in a second way; for the others,
-# which are slow or hard to reach, the service is asked.
+# How to reach rows of the table of closes as a client would, two of them in a second way. Other
+# rows are slow or hard to reach: the service is asked for them.
 ENDINGS: dict[str, Callable[[Guide], Way]] = {
     "ROOM_NOT_FOUND": lambda to: to.way("nowhere"),
     "TOKEN_REQUIRED": lambda to: to.way(LOCKED),
@@ -101,10 +102,11 @@ ENDINGS: dict[str, Callable[[Guide], Way]] = {
     "ROOM_CLOSED": lambda to: to.way(
         f"{to.user}-closed", then=("DELETE", f"/rooms/{to.user}-closed")
     ),
-    "TOKEN_EXPIRED, while connected": lambda to: to.way(token=to.token(seconds=2)),
+    # Long enough for a busy machine to connect in.
+    LATER: lambda to: to.way(token=to.token(seconds=4)),
     AT_ONCE: lambda to: to.way(at_open=[("text", "x", 1_000_000)]),
 }
-# What the table of closes does not have, or has no code for.
+# What the table of closes does not list.
 OTHERS: dict[str, Callable[[Guide], Way]] = {
     "leaves": lambda to: to.way(leave=True),
     "origin": Guide.from_elsewhere,
