@@ -23,7 +23,7 @@ LEFTOVERS = pytest.StashKey[Leftovers]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the run replace what it can make."""
     parser.addoption("--picture", action="store_true", help="replace the READMEs' picture")
-    parser.addoption("--clients-table", action="store_true", help="replace what clients see")
+    parser.addoption("--clients-table", action="store_true", help="rewrite what clients see")
 
 
 def pytest_configure(config: pytest.Config) -> None:
