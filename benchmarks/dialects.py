@@ -52,7 +52,6 @@ _WELCOME = b'"type":"welcome"'
 DIALECTS = {
     "plain": Dialect(),
     "rooms.v1": Dialect(say=_message, subprotocol="rooms.v1", welcome=_WELCOME),
-    "rooms.v1.lines": Dialect(say=_message, subprotocol="rooms.v1.lines", welcome=_WELCOME),
     "tutorial": Dialect(say=_tutorial),
     "chanx": Dialect(say=_chanx),
     "socket.io": Dialect(

@@ -1,6 +1,7 @@
 """The load: members of rooms who speak, and count what arrives. A job is read from stdin.
 
-It is a process of its own, on picows and uvloop, to be faster than every server.
+It is a process of its own, on uvloop, and parses what many clients got once, to be faster than
+every server.
 """
 
 import asyncio
@@ -8,13 +9,13 @@ import gc
 import json
 import re
 import socket
+import struct
 import sys
 import time
 from typing import Any
 
 import uvloop
 from dialects import DIALECTS, Dialect
-from picows import WSFrame, WSListener, WSMsgType, WSParsedURL, WSTransport, ws_connect
 
 _CONNECTING_AT_ONCE = 50
 _LIMIT_SECONDS = 60.0
@@ -24,40 +25,46 @@ _SMALL_BUFFER = 4096
 _CACHED = 4096
 # What a message is known by: who of those in flight, and the how manieth.
 _MARK = re.compile(rb"@(\d\d)(\d{7})@")
+_MARK_BYTES = 11
+# The longest text whose length is in the second byte of its frame.
+_SHORT = 125
 
 
-class Member(WSListener):  # type: ignore[misc]  # of Cython, without types
-    """One client. It counts for its crowd."""
+class Member(asyncio.Protocol):
+    """One client. It counts for its crowd, without a look at single frames.
+
+    Members of a room are sent the same bytes, so that what one of them got is parsed once for all.
+    """
 
     def __init__(self, crowd: "Crowd", room: str) -> None:
         self.crowd = crowd
         self.room = room
         self.entered = asyncio.get_running_loop().create_future()
-        self.transport: WSTransport = None
+        self._head = self._tail = b""
 
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        """Be in, where nobody says so."""
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the handshake."""
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         dialect = self.crowd.dialect
-        if not dialect.welcome:
-            self.enter()
+        offered = f"Sec-WebSocket-Protocol: {dialect.subprotocol}\r\n"
+        transport.write(
+            (
+                f"GET {dialect.path(self.room)} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+                f"{offered if dialect.subprotocol else ''}\r\n"
+            ).encode()
+        )
 
-    def enter(self) -> None:
-        """Be in the room."""
-        if not self.entered.done():
-            self.entered.set_result(None)
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Count what it holds."""
-        if frame.msg_type == WSMsgType.CLOSE:
-            self.crowd.closed += 1
-            transport.disconnect()
-            return
-        text = frame.get_payload_as_bytes()
+    def data_received(self, data: bytes) -> None:
+        """Count the messages in what came."""
         crowd = self.crowd
-        marks = crowd.read.get(text)
-        if marks is None:
-            marks = self.take(text)
+        data = self._tail + data if self._tail else data
+        found = crowd.read.get(data)
+        if found is None:
+            found = self._parse(data)
+        marks, self._tail = found
         crowd.arrived += len(marks)
         for slot, number in marks:
             if crowd.numbers[slot] == number:
@@ -65,26 +72,56 @@ class Member(WSListener):  # type: ignore[misc]  # of Cython, without types
                 if not crowd.left[slot]:
                     crowd.complete(slot)
 
-    def take(self, text: bytes) -> list[tuple[int, int]]:
-        """Read a frame that was not seen before."""
-        crowd, dialect = self.crowd, self.crowd.dialect
-        marks = [(int(slot), int(number)) for slot, number in _MARK.findall(text)]
-        if marks:
+    def _parse(self, data: bytes) -> tuple[list[tuple[int, int]], bytes]:
+        """Find the marks, and what may be the beginning of one more."""
+        crowd = self.crowd
+        matches = list(_MARK.finditer(data))
+        rest = data[matches[-1].end() :] if matches else data
+        begun = rest.find(b"@", max(0, len(rest) - _MARK_BYTES + 1))
+        found = (
+            [(int(one[1]), int(one[2])) for one in matches],
+            rest[begun:] if begun >= 0 else b"",
+        )
+        if matches:
             if len(crowd.read) >= _CACHED:
                 crowd.read.clear()
-            crowd.read[text] = marks
-        elif dialect.welcome and dialect.welcome in text:
-            self.enter()
-        elif dialect.hello and text.startswith(b"0{"):
-            self.transport.send(WSMsgType.TEXT, dialect.hello)
-        elif dialect.heartbeat and text == dialect.heartbeat[0]:
-            self.transport.send(WSMsgType.TEXT, dialect.heartbeat[1])
-        return marks
+            crowd.read[data] = found
+        elif not self.entered.done():
+            self._enter(data)
+        elif (heartbeat := crowd.dialect.heartbeat) and _wire(heartbeat[0]) in data:
+            self.send(heartbeat[1])
+        return found
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """Fail if it was not in yet."""
+    def _enter(self, data: bytes) -> None:
+        """Be in the room once the server says so."""
+        self._head += data
+        dialect = self.crowd.dialect
+        if b"\r\n\r\n" not in self._head:
+            return
+        if not self._head.startswith(b"HTTP/1.1 101"):
+            self.entered.set_exception(ConnectionError(repr(self._head[:100])))
+        elif dialect.hello and b"0{" in self._head and dialect.welcome not in self._head:
+            self.send(dialect.hello)
+        elif dialect.welcome in self._head:
+            self.entered.set_result(None)
+
+    def send(self, text: bytes) -> None:
+        """Send a text frame, masked with a key of zeros."""
+        self.transport.write(_wire(text, mask=True))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count a connection that ended; fail if it was not in yet."""
+        self.crowd.closed += 1
         if not self.entered.done():
-            self.entered.set_exception(ConnectionError("closed before it was in"))
+            self.entered.set_exception(exc or ConnectionError("closed before it was in"))
+
+
+def _wire(text: bytes, *, mask: bool = False) -> bytes:
+    """Write a text frame (RFC 6455)."""
+    bit, key = (0x80, bytes(4)) if mask else (0, b"")
+    if len(text) <= _SHORT:
+        return bytes([0x81, bit | len(text)]) + key + text
+    return bytes([0x81, bit | (_SHORT + 1)]) + struct.pack("!H", len(text)) + key + text
 
 
 class Crowd:
@@ -95,7 +132,7 @@ class Crowd:
         self.urls = urls
         self.padding = "x" * padding
         self.rooms: dict[str, list[Member]] = {}
-        self.read: dict[bytes, list[tuple[int, int]]] = {}
+        self.read: dict[bytes, tuple[list[tuple[int, int]], bytes]] = {}
         self.arrived = self.closed = self.lost = 0
         self.numbers: dict[int, int] = {}
         self.left: dict[int, int] = {}
@@ -109,18 +146,16 @@ class Crowd:
         """Let a member in; a slow one reads nothing more, and does not count."""
         members = self.rooms.setdefault(room, [])
         url = self.urls[sum(map(len, self.rooms.values())) % len(self.urls)]
-        headers = {"Sec-WebSocket-Protocol": self.dialect.subprotocol}
         member = Member(self, room)
-        await ws_connect(
-            lambda: member,
-            f"{url}{self.dialect.path(room)}",
-            extra_headers=headers if self.dialect.subprotocol else None,
-            websocket_handshake_timeout=_LIMIT_SECONDS,
-            socket_factory=_small_socket if slow else None,
-        )
+        host, _, port = url.removeprefix("ws://").partition(":")
+        connecting = asyncio.get_running_loop().create_connection
+        if slow:
+            await connecting(lambda: member, sock=await _small_socket(host, int(port)))
+        else:
+            await connecting(lambda: member, host, int(port))
         await asyncio.wait_for(member.entered, _LIMIT_SECONDS)
         if slow:
-            member.transport.underlying_transport.pause_reading()
+            member.transport.pause_reading()
         else:
             members.append(member)
         return member
@@ -143,7 +178,7 @@ class Crowd:
         self.left[slot] = len(self.rooms[speaker.room])
         self.since[slot] = time.perf_counter()
         text = self.dialect.say(f"@{slot:02}{self.said:07}@{self.padding}")
-        speaker.transport.send(WSMsgType.TEXT, text.encode())
+        speaker.send(text.encode())
 
     def complete(self, slot: int) -> None:
         """Note that a message has reached all, and let the next be said."""
@@ -178,11 +213,11 @@ class Crowd:
                     self.speak(slot)
 
 
-async def _small_socket(url: WSParsedURL) -> socket.socket:
+async def _small_socket(host: str, port: int) -> socket.socket:
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
     made.setblocking(False)  # noqa: FBT003 (a socket takes it by position)
-    await asyncio.get_running_loop().sock_connect(made, (url.host, url.port))
+    await asyncio.get_running_loop().sock_connect(made, (host, port))
     return made
 
 

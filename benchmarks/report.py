@@ -26,6 +26,7 @@ _COLUMNS = {
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",
     "cpu_us": "CPU μs",
+    "load_cpu": "load's core",
     "lost": "lost",
     "connects_per_second": "connects/s",
     "connection_kib": "KiB a connection",
@@ -103,7 +104,9 @@ def plot_comparison(results: Results, works: Iterable[str], file: Path) -> None:
             [each[0] - each[1] if each else 0 for each in found],
             [each[2] - each[0] if each else 0 for each in found],
         ]
-        colours = ["tab:orange" if "rooms.v1" in server else "tab:gray" for server in servers]
+        colours = [
+            "tab:orange" if server in {"fastapi", "channels"} else "tab:gray" for server in servers
+        ]
         panel.barh(servers, values, xerr=spread, color=colours)
         panel.set_title(name, fontsize=10)
         panel.set_xscale("log")

@@ -99,10 +99,7 @@ def _rendered(folder: Path, flavour: str) -> list[Server]:
         "ROOM_CAPACITY": str(LARGEST_ROOM),
         "DATABASE_URL": f"sqlite:///{project / 'benchmark.sqlite3'}",
     }
-    return [
-        Server(f"{flavour}, {dialect}", dialect, command, project, environment, flavour)
-        for dialect in ("rooms.v1", "rooms.v1.lines")
-    ]
+    return [Server(flavour, "rooms.v1", command, project, environment, flavour)]
 
 
 def _python_peers(python: Path) -> Iterator[Server]:
@@ -141,6 +138,8 @@ def _python_peers(python: Path) -> Iterator[Server]:
 def _node_peers(node: Path) -> Iterator[Server]:
     program = shutil.which("node") or "node"
     yield Server("ws on Node.js", "plain", (program, "ws_node.mjs", "{port}"), node)
+    bun = str(node / "node_modules" / ".bin" / "bun")
+    yield Server("Bun's publish", "plain", (bun, "bun_publish.mjs", "{port}"), node)
     yield Server(
         "Socket.IO on Node.js", "socket.io", (program, "socketio_node.mjs", "{port}"), node
     )

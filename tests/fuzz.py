@@ -23,7 +23,7 @@ _CLIENTS = 8
 _AT_ONCE = 50
 _LIMIT_SECONDS = 30
 _INTERNAL_ERROR = 1011
-_SUBPROTOCOLS = (Subprotocol("rooms.v1"), Subprotocol("rooms.v1.lines"))
+_SUBPROTOCOL = Subprotocol("rooms.v1")
 _WORDS = ("type", "message", "body", "id", "refresh", "token", "ping", "debug-close", "close", "")
 _NUMBERS = (0, -1, 2**63, 10**400, 0.5, 1e308, float("inf"), float("nan"))
 _VALUES = (None, True, False, *_NUMBERS, *_WORDS)
@@ -90,8 +90,7 @@ async def throw(address: str, number: int, count: Count) -> None:
     fuzz = Fuzz(number)
     while count.left > 0:
         url = f"ws://{address}/ws/fuzz-{number}"
-        subprotocol = _SUBPROTOCOLS[number % len(_SUBPROTOCOLS)]
-        async with connect(url, subprotocols=[subprotocol], compression=None) as socket:
+        async with connect(url, subprotocols=[_SUBPROTOCOL], compression=None) as socket:
             try:
                 while count.left > 0:
                     await asyncio.wait_for(_round(socket, fuzz, count), _LIMIT_SECONDS)

@@ -3,6 +3,8 @@
 from ..mutating import TextReplacement, never, remove, replace
 from .mutant import Mutant
 
+_ROUNDS = "contract/test_rounds.py"
+
 MUTANTS = [
     # Order.
     Mutant(
@@ -22,27 +24,36 @@ MUTANTS = [
         "rooms/test_feed.py::test_held_messages_arrive_once_and_only_after_the_release",
     ),
     Mutant(
-        "an answer overtakes the messages that wait to be sent in one frame",
+        "an answer overtakes the messages of its round",
         [remove("ConnectionManager._answer", "self._feeds.flush(...)")],
-        "contract/test_lines.py::test_an_answer_comes_after_what_was_said",
+        f"{_ROUNDS}::test_an_answer_between_two_messages_keeps_its_place",
         ["fastapi"],
     ),
     Mutant(
-        "a close overtakes the messages that wait to be sent in one frame",
+        "a close overtakes the messages of its round",
         [remove("ConnectionManager.end", "self._feeds.flush(...)")],
-        "contract/test_lines.py::test_a_close_comes_after_what_was_said",
+        f"{_ROUNDS}::test_a_close_comes_after_the_messages_of_its_round",
         ["fastapi"],
     ),
-    # Several messages in a frame.
     Mutant(
-        "messages that wait are not joined into one frame",
-        [never("Outbox._next", "self._joins and ...")],
-        "rooms/test_outbox.py::test_what_waits_is_joined_up_to_what_clients_read_at_once",
+        "a frame is lost at the end of a round",
+        [replace("batches", "frames[start:]", "frames[start:-1]")],
+        f"{_ROUNDS}::test_messages_of_one_round_reach_every_member_once_and_in_order",
     ),
     Mutant(
-        "a frame of several lines is read as one message",
-        [replace("Connection.divide", "_ if self.lines else [received]", "[received]")],
-        "contract/test_lines.py::test_a_frame_holds_several_messages_both_ways",
+        "a round is told twice",
+        [replace("Feed.flush", "self._untold, []", "self._untold, self._untold[:]")],
+        f"{_ROUNDS}::test_messages_of_one_round_reach_every_member_once_and_in_order",
+    ),
+    Mutant(
+        "a batch is cut in the middle of a frame",
+        [replace("Outbox.put_batch", "batch.wire", "batch.wire[:-1]")],
+        "rooms/test_outbox.py::test_a_batch_is_written_at_once_where_nothing_waits",
+    ),
+    Mutant(
+        "a batch overtakes the frames that wait",
+        [replace("Outbox.put_batch", "not self.bytes", "True")],
+        "rooms/test_outbox.py::test_where_nothing_waits_a_frame_is_written_at_once",
     ),
     # Once.
     Mutant(

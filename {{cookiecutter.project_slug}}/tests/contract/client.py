@@ -8,7 +8,6 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL
 
 from ..waiting import within
 
@@ -22,7 +21,6 @@ class Client:
         self.socket = socket
         self.ended_with: Close | None = None
         self.vanished = False
-        self._lines: list[str] = []
 
     async def send(self, **frame: Any) -> None:
         """Send a frame."""
@@ -31,6 +29,13 @@ class Client:
     async def send_raw(self, data: str | bytes) -> None:
         """Send a text or a binary frame as it is."""
         await within("a frame to be sent", self.socket.send(data))
+
+    def send_at_once(self, *frames: Frame) -> None:
+        """Send frames of less than 126 bytes in one segment."""
+        texts = [json.dumps(frame).encode() for frame in frames]
+        # Masked with a key of zeros.
+        wires = [bytes([0x81, 0x80 | len(text)]) + bytes(4) + text for text in texts]
+        self.socket.transport.write(b"".join(wires))
 
     async def say(self, body: object, **more: Any) -> None:
         """Send a message to the room."""
@@ -112,11 +117,7 @@ class Client:
         self.socket.transport.abort()
 
     async def _read(self, expected: str) -> Frame:
-        if not self._lines:
-            text = await within(expected, self.socket.recv(decode=True))
-            several = self.socket.subprotocol == LINES_PROTOCOL
-            self._lines = text.split("\n") if several else [text]
-        text = self._lines.pop(0)
+        text = await within(expected, self.socket.recv(decode=True))
         frame = json.loads(text)
         assert isinstance(frame, dict), f"expected {expected}, but got {text!r}"
         return frame

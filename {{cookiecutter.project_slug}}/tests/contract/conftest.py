@@ -11,24 +11,15 @@ from {{cookiecutter.__package}} import about
 from {{cookiecutter.__package}}.logs import ClientFaults, Json
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.gate import App
-from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL, PROTOCOL
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..redis_server import RedisServer
 from .secrets import expect_no_secret
 from .server import serve
-from .service import Endpoint, Service
+from .service import Service
 
 Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
 Pair = tuple[Service, Service]
-
-
-@pytest.fixture(params=[PROTOCOL, LINES_PROTOCOL])
-def subprotocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run a test in both ways to divide messages into frames."""
-    subprotocol: str = request.param
-    monkeypatch.setattr(Endpoint, "subprotocol", subprotocol)
-    return subprotocol
 
 
 @pytest.fixture(autouse=True)

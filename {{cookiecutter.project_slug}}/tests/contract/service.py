@@ -35,9 +35,6 @@ class Denied(AssertionError):  # noqa: N818 (a failed expectation, unless a test
 class Endpoint:
     """A service in any process, known by its address and its key."""
 
-    # What its clients offer.
-    subprotocol = PROTOCOL
-
     def __init__(self, address: str, tokens: Tokens) -> None:
         self.address = address
         self.tokens = tokens
@@ -55,7 +52,7 @@ class Endpoint:
         """Open a socket and expect nothing of it yet."""
         self.rooms.add(room)
         options.setdefault("path", f"/ws/{room}")
-        offered = [self.subprotocol] if token is None else [self.subprotocol, f"bearer.{token}"]
+        offered = [PROTOCOL] if token is None else [PROTOCOL, f"bearer.{token}"]
         options.setdefault("subprotocols", offered)
         path = options.pop("path")
         uri = f"ws://{self.address}{path}"

@@ -19,8 +19,6 @@ from .conftest import Start
 from .server import serve
 from .service import Endpoint, Service
 
-pytestmark = pytest.mark.usefixtures("subprotocol")
-
 
 async def test_what_waits_arrives_before_the_close(service: Service) -> None:
     async with service.join("ann") as ann:

@@ -12,8 +12,6 @@ from .client import Client
 from .conftest import Start
 from .service import KEY, Service
 
-pytestmark = pytest.mark.usefixtures("subprotocol")
-
 NONSENSE = ["", "0", "nonsense", "0-0", "-", "0000000000000-00000000000x", "9" * 5_000, "%00", "é"]
 
 

@@ -15,8 +15,6 @@ from .conftest import Start
 from .counts import since, told
 from .service import Service
 
-pytestmark = pytest.mark.usefixtures("subprotocol")
-
 Scenario = Callable[["Scene"], Awaitable[None]]
 SCENARIOS: dict[Close, Scenario] = {}
 

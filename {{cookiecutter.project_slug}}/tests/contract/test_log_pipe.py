@@ -1,7 +1,6 @@
 """The real process while nobody reads its log, which goes to a pipe."""
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -12,7 +11,6 @@ from pathlib import Path
 
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
 from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL
 from {{cookiecutter.__package}}.rooms.tokens import Tokens
 
 from ..configs import SECRET_KEY
@@ -85,13 +83,11 @@ async def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
 
 
 async def test_lines_that_nobody_takes_are_counted_and_told_once(tmp_path: Path) -> None:
-    frame = "\n".join([json.dumps({"type": "refresh", "token": "x"})] * REFUSED)
+    refused = [{"type": "refresh", "token": "x"}] * REFUSED
     async with unread(tmp_path, MESSAGES_PER_SECOND="100000") as (process, pipe, service):
-        offered = [LINES_PROTOCOL, f"bearer.{service.token('ann')}"]
-        async with service.connect(subprotocols=offered) as ann:
-            await ann.expect("welcome")
+        async with service.join("ann") as ann:
             for _ in range(8):
-                await ann.send_raw(frame)
+                ann.send_at_once(*refused)
                 for _ in range(REFUSED):
                     await ann.expect_error("invalid-token")
         scraped = await service.call("GET", "/metrics", headers=KEY)

@@ -10,8 +10,6 @@ from {{cookiecutter.__package}}.rooms.events import Entry, Event
 from ..waiting import within
 from .conftest import Pair
 
-pytestmark = pytest.mark.usefixtures("subprotocol")
-
 
 async def test_what_no_bell_told_of_is_found(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every bell is lost for one process; the publisher's own and the check find out."""

@@ -13,8 +13,6 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from .conftest import Start
 from .service import Service
 
-pytestmark = pytest.mark.usefixtures("subprotocol")
-
 
 async def test_a_message_reaches_everyone_and_its_sender(service: Service) -> None:
     async with service.join("ann") as ann, service.join("bea") as bea:

@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.handshake import PROTOCOL
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..clock import ManualClock
@@ -31,11 +32,9 @@ def unsigned(claims: dict[str, Any]) -> str:
 GOOD = {"sub": "ann", "room": "lobby", "exp": 4_000_000_000}
 
 
-async def test_a_token_is_taken_from_a_subprotocol_which_is_not_echoed(
-    service: Service, subprotocol: str
-) -> None:
+async def test_a_token_is_taken_from_a_subprotocol_which_is_not_echoed(service: Service) -> None:
     async with service.connect(token=service.token("ann")) as ann:
-        assert ann.socket.subprotocol == subprotocol
+        assert ann.socket.subprotocol == PROTOCOL
         await ann.expect("welcome", user="ann")
 
 

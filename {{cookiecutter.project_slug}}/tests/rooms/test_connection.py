@@ -21,9 +21,9 @@ async def test_what_must_be_told_waits_until_it_fits() -> None:
 
     async def close(_: int, __: str) -> None: ...
 
-    outbox = Outbox(send, close, 4, joins=False)
+    outbox = Outbox(send, close, 4)
     rate = RateLimit(1, ManualClock())
-    connection = Connection("lobby", outbox, rate, rate, lines=False)
+    connection = Connection("lobby", outbox, rate, rate)
     await connection.send_when_fits(as_frame("abcd"))
     second = asyncio.create_task(connection.send_when_fits(as_frame("efgh")))
     await asyncio.sleep(0)

@@ -47,7 +47,7 @@ async def test_a_crowd_that_joins_or_leaves_lets_others_run_in_between(
         return True
 
     def count(kind: bytes) -> int:
-        return sum(b'"type":"%s"' % kind in frame for frame in told)
+        return sum(frame.count(b'"type":"%s"' % kind) for frame in told)
 
     socket = Socket()
     witness = await manager.connect("attic", socket.send, socket.close, Handshake(write=write))

@@ -65,9 +65,9 @@ def test_a_message_counts_once_and_none_is_skipped() -> None:
 async def test_held_messages_arrive_once_and_only_after_the_release() -> None:
     feed, socket = feed_with_ann(), Listener()
     feed.begin(Position(1, 0))
-    outbox = Outbox(socket.send, socket.close, 1_000, joins=False)
+    outbox = Outbox(socket.send, socket.close, 1_000)
     rate = RateLimit(0, ManualClock())
-    connection = Connection("attic", outbox, rate, rate, lines=False)
+    connection = Connection("attic", outbox, rate, rate)
     feed.hold(connection)
     for number in (1, 2):
         assert feed.take(Entry(epoch=1, offset=number, text=spoken("bea", number, "now", None)))
@@ -77,3 +77,23 @@ async def test_held_messages_arrive_once_and_only_after_the_release() -> None:
     assert feed.take(Entry(epoch=1, offset=3, text=spoken("bea", 3, "now", None)))
     await connection.written()
     assert [await within("a message", socket.bodies.get()) for _ in socket.frames] == [2, 3]
+
+
+async def test_a_member_who_enters_within_a_round_gets_what_comes_after() -> None:
+    feed, rate = feed_with_ann(), RateLimit(0, ManualClock())
+    feed.begin(Position(1, 0))
+    sockets = [Listener(), Listener()]
+    outboxes = [Outbox(socket.send, socket.close, 1_000) for socket in sockets]
+    early, late = (Connection("attic", outbox, rate, rate) for outbox in outboxes)
+    feed.hold(early)
+    assert feed.release(early, Position(1, 0))
+    feed.hold(late)
+    for number in (1, 2, 3):
+        assert feed.take(Entry(epoch=1, offset=number, text=spoken("bea", number, "now", None)))
+        if number == 2:
+            assert feed.release(late, Position(1, 1))
+    feed.flush()
+    for connection in (early, late):
+        await connection.written()
+    heard = [[await socket.bodies.get() for _ in socket.frames] for socket in sockets]
+    assert heard == [[1, 2, 3], [2, 3]]

@@ -10,7 +10,7 @@ from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.engine import Room
 from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError
 from {{cookiecutter.__package}}.rooms.events import Event
-from {{cookiecutter.__package}}.rooms.handshake import LINES_PROTOCOL, Handshake
+from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..fakes import Socket, members, slow_down
@@ -235,8 +235,7 @@ async def test_who_is_too_slow_for_what_comes_before_a_close_ends_by_that(
     async def send(_: str) -> None:
         await free.wait()
 
-    handshake = Handshake(LINES_PROTOCOL)
-    connection = await manager.connect("attic", send, socket.close, handshake)
+    connection = await manager.connect("attic", send, socket.close)
     await manager.publish("attic", "x" * 300, "bea")
     manager.end(connection, Close.REMOVED)
     assert connection.closed_with is Close.READS_TOO_SLOWLY

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.frames import as_frame
+from {{cookiecutter.__package}}.rooms.frames import Batch, as_frame, batches
 from {{cookiecutter.__package}}.rooms.outbox import Outbox
 
 
@@ -34,8 +34,8 @@ class Wire:
             self.written.append(frame)
         return self.written is not None
 
-    def outbox(self, max_bytes: int = 100, *, joins: bool = False) -> Outbox:
-        return Outbox(self.send, self.close, max_bytes, write=self.write, joins=joins)
+    def outbox(self, max_bytes: int = 100) -> Outbox:
+        return Outbox(self.send, self.close, max_bytes, write=self.write)
 
 
 async def test_frames_are_sent_in_order() -> None:
@@ -62,26 +62,50 @@ async def test_what_waits_comes_first_then_the_last_words_then_the_close_then_no
     assert wire.sent == ["a", "bye", (3000, "Token expired")]
 
 
-async def test_what_waits_is_joined_up_to_what_clients_read_at_once() -> None:
-    wire = Wire()
-    outbox = wire.outbox(max_bytes=1_000_000, joins=True)
-    for text in "abc":
-        outbox.put(as_frame(text))
-    await outbox.written()
-    large = "d" * 30_000
-    for text in (large, large, large, "e" * 100_000, "f"):
-        outbox.put(as_frame(text))
-    outbox.finish(1012, "Service restart", as_frame("bye"))
-    await outbox.written()
-    assert wire.sent == [
-        "a\nb\nc",
-        f"{large}\n{large}",
-        large,
-        "e" * 100_000,
-        "f\nbye",
-        (1012, "Service restart"),
+def batch(*texts: str) -> Batch:
+    [made] = batches([as_frame(text) for text in texts], 1_000)
+    return made
+
+
+def test_a_batch_is_no_larger_than_allowed_unless_one_frame_is() -> None:
+    texts = ["aaa", "bb", "cc", "d" * 9, "e"]
+    frames = [as_frame(text) for text in texts]
+    made = list(batches(frames, 5))
+    assert [[frame.text for frame in one.frames] for one in made] == [
+        ["aaa", "bb"],
+        ["cc"],
+        ["d" * 9],
+        ["e"],
     ]
-    assert outbox.bytes == 0
+    assert b"".join(one.wire for one in made) == b"".join(frame.wire for frame in frames)
+    assert list(batches([], 5)) == []
+
+
+async def test_a_batch_is_written_at_once_where_nothing_waits() -> None:
+    wire = Wire()
+    outbox = wire.outbox()
+    wire.written = []
+    assert outbox.put_batch(batch("a", "b"))
+    assert wire.written == [b"\x81\x01a\x81\x01b"]
+    outbox.finish(1012, "Service restart")
+    assert outbox.put_batch(batch("too late"))
+    await outbox.written()
+    assert len(wire.written) == 1
+    assert wire.sent == [(1012, "Service restart")]
+
+
+async def test_a_reader_that_becomes_slow_gets_whole_frames_of_a_batch() -> None:
+    wire = Wire()
+    wire.free.clear()
+    outbox = wire.outbox(max_bytes=4)
+    assert outbox.put_batch(batch("aa", "bb"))
+    assert not outbox.put_batch(batch("cc", "dd"))
+    wire.free.set()
+    await outbox.written()
+    assert wire.sent == ["aa", "bb"]
+    assert not outbox.put_batch(batch("cc", "dd", "ee"))
+    await outbox.written()
+    assert wire.sent == ["aa", "bb", "cc", "dd"]
 
 
 async def test_where_nothing_waits_a_frame_is_written_at_once() -> None:
@@ -187,7 +211,7 @@ async def test_a_send_that_fails_ends_the_connection() -> None:
     async def failing(_: str) -> None:
         raise RuntimeError("a mistake")
 
-    outbox = Outbox(failing, wire.close, 100, joins=False)
+    outbox = Outbox(failing, wire.close, 100)
     outbox.put(as_frame("a"))
     await outbox.written()
     await asyncio.sleep(0)
@@ -210,7 +234,7 @@ async def test_a_client_that_is_gone_is_told_nothing_of_what_failed_then() -> No
     async def close(code: int, _: str) -> None:
         closed.append(code)
 
-    outbox = Outbox(send, close, 100, joins=False)
+    outbox = Outbox(send, close, 100)
     outbox.put(as_frame("a"))
     await entered.wait()
     await outbox.abandon()

@@ -7,7 +7,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from . import frames
 from .closes import Advice, Close
-from .handshake import LINES_PROTOCOL, PROTOCOL
+from .handshake import PROTOCOL
 from .schemas import References, Schema, frame_schemas, name_schemas, type_name
 
 _Models = tuple[type[frames.Frame], ...]
@@ -18,10 +18,9 @@ _MESSAGES = "#/channels/room/messages/"
 _SECURITY = "#/components/securitySchemes/"
 
 _ROOM = """\
-Offer the subprotocol `%s`, or none; or `%s`, for frames that hold one message or more, a \
-line each, both ways. A token is a further subprotocol, `bearer.<token>`, or the header \
-`Authorization: Bearer <token>`. Each message is one JSON object. However a connection ends, it \
-was accepted first and is closed by a row of `x-closes`."""
+Offer the subprotocol `%s`, or none. A token is a further subprotocol, `bearer.<token>`, or the \
+header `Authorization: Bearer <token>`. Each message is one JSON object. However a connection \
+ends, it was accepted first and is closed by a row of `x-closes`."""
 
 # For people only: AsyncAPI cannot mark security as optional.
 _GUESTS = "A room that admits guests requires no token."
@@ -49,7 +48,7 @@ def describe(title: str, version: str, summary: str, address: str) -> dict[str, 
             "room": {
                 "address": "/ws/{room}",
                 "title": "Room",
-                "description": _ROOM % (PROTOCOL, LINES_PROTOCOL),
+                "description": _ROOM % PROTOCOL,
                 "parameters": {"room": {"description": "The name of the room."}},
                 "messages": {**received, **sent, **last_words},
                 "bindings": {"ws": {"method": "GET", "query": _QUERY}},

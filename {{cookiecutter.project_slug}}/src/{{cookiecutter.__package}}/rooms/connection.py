@@ -7,16 +7,13 @@ import time
 from . import metrics
 from .clock import Timer
 from .closes import Close
-from .frames import Encoded, LastWords, encode
+from .frames import Batch, Encoded, LastWords, encode
 from .outbox import Outbox
 from .rate import RateLimit
 
 
 class Connection:
-    """What is kept for one client: its name, its outbox, its rate, its token's expiry.
-
-    With `lines`, a frame that travels may hold several messages, a line each.
-    """
+    """What is kept for one client: its name, its outbox, its rate, its token's expiry."""
 
     __slots__ = (
         "_outbox",
@@ -28,7 +25,6 @@ class Connection:
         "joined",
         "joining",
         "leaving",
-        "lines",
         "opened",
         "rate",
         "received",
@@ -38,13 +34,10 @@ class Connection:
         "user",
     )
 
-    def __init__(
-        self, room: str, outbox: Outbox, rate: RateLimit, frame_rate: RateLimit, *, lines: bool
-    ) -> None:
+    def __init__(self, room: str, outbox: Outbox, rate: RateLimit, frame_rate: RateLimit) -> None:
         self.id = secrets.token_hex(8)
         self.room = room
         self.user = ""
-        self.lines = lines
         self.session: str | None = None
         # Once it has begun to join it has to leave, whether it has joined or not.
         self.joining = False
@@ -76,15 +69,13 @@ class Connection:
         """Seconds until it may speak again as fast as it likes."""
         return max(self.rate.retry_after, self.frame_rate.retry_after)
 
-    def divide(self, received: str | bytes) -> list[str] | list[bytes]:
-        """Take the messages out of a frame that the client sent."""
-        if isinstance(received, bytes):
-            return [received]
-        return received.split("\n") if self.lines else [received]
-
     def send(self, frame: Encoded) -> bool:
         """Let a frame wait for the client; False if too much waits already."""
         return self._outbox.put(frame)
+
+    def send_batch(self, batch: Batch) -> bool:
+        """Queue frames that were told in one round; False if the outbox can't take them all."""
+        return self._outbox.put_batch(batch)
 
     async def send_when_fits(self, frame: Encoded) -> None:
         """Let a frame wait for the client, once what waits already leaves room for it."""

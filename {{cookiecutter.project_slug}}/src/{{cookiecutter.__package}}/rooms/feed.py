@@ -7,8 +7,10 @@ from . import frames, metrics
 from .connection import Connection
 from .engine import Attendance, Room
 from .events import Came, Entry, Passing, Went
-from .outbox import LARGEST_JOINED
 from .positions import Position
+
+# More in one write only waits longer for a slow reader.
+_LARGEST_BATCH = 65_536
 
 
 class Held:
@@ -46,9 +48,8 @@ class Feed:
         self._held_bytes = held_bytes
         self._drop = drop
         self._live: set[Connection] = set()
-        # Who takes several messages in a frame is told at the end of the event loop's round.
-        self._live_in_lines: set[Connection] = set()
-        self._lines: list[frames.Encoded] = []
+        # What is told within one round of the event loop is written at once, at its end.
+        self._untold: list[frames.Encoded] = []
         self._held: dict[Connection, Held] = {}
         self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
 
@@ -68,7 +69,7 @@ class Feed:
             return False
         del self._held[connection]
         self.flush()
-        (self._live_in_lines if connection.lines else self._live).add(connection)
+        self._live.add(connection)
         newer = [frame for position, frame in held.messages if position > seen]
         metrics.DELIVERIES.inc(len(newer))
         if not all(connection.send(frame) for frame in newer):
@@ -79,7 +80,6 @@ class Feed:
         """Tell a connection nothing more."""
         self.connections.discard(connection)
         self._live.discard(connection)
-        self._live_in_lines.discard(connection)
         self._held.pop(connection, None)
 
     def take(self, event: Entry | Came | Went | Passing) -> bool:
@@ -105,7 +105,7 @@ class Feed:
             held.put(position, frame)
         self._tell_live(frame)
         metrics.MESSAGES_OUT.inc()
-        metrics.DELIVERIES.inc(len(self._live) + len(self._live_in_lines))
+        metrics.DELIVERIES.inc(len(self._live))
         self._wake()
         return True
 
@@ -137,7 +137,8 @@ class Feed:
         ]
         for frame in news:
             self._tell_live(frame)
-            self._tell(frame, [one for one in self._held if one.opened])
+            entering = [one for one in self._held if one.opened]
+            self._drop_all([one for one in entering if not one.send(frame)])
 
     async def reached(self, position: Position, seconds: float) -> bool:
         """Wait until a message was passed on; False if that took too long."""
@@ -153,15 +154,10 @@ class Feed:
         return True
 
     def flush(self) -> None:
-        """Tell what is to be told in lines, before anything else is told to one of them."""
-        lines, self._lines = self._lines, []
-        while lines:
-            size, count = lines[0].size, 1
-            while count < len(lines) and size + lines[count].size <= LARGEST_JOINED:
-                size += lines[count].size
-                count += 1
-            self._tell(frames.join(lines[:count]), self._live_in_lines)
-            del lines[:count]
+        """Tell the members what waits for the end of the round."""
+        untold, self._untold = self._untold, []
+        for batch in frames.batches(untold, _LARGEST_BATCH):
+            self._drop_all([one for one in self._live if not one.send_batch(batch)])
 
     def lose(self) -> None:
         """Give up: what was missed can't be told."""
@@ -170,14 +166,13 @@ class Feed:
         self._wake()
 
     def _tell_live(self, frame: frames.Encoded) -> None:
-        self._tell(frame, self._live)
-        if self._live_in_lines:
-            if not self._lines:
-                asyncio.get_running_loop().call_soon(self.flush)
-            self._lines.append(frame)
+        if not self._live:
+            return
+        if not self._untold:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._untold.append(frame)
 
-    def _tell(self, frame: frames.Encoded, connections: Iterable[Connection]) -> None:
-        slow = [one for one in connections if not one.send(frame)]
+    def _drop_all(self, slow: Iterable[Connection]) -> None:
         for connection in slow:
             self._drop(connection)
 

@@ -1,7 +1,7 @@
 """The frames that travel: one JSON object each, with a `type`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
@@ -184,9 +184,27 @@ def encode(frame: Frame) -> Encoded:
     return as_frame(frame.model_dump_json(by_alias=True))
 
 
-def join(frames: Sequence[Encoded]) -> Encoded:
-    """Make one frame of several, a line each."""
-    return frames[0] if len(frames) == 1 else as_frame("\n".join([one.text for one in frames]))
+class Batch(NamedTuple):
+    """Whole frames, and all of them as they go on the wire."""
+
+    frames: list[Encoded]
+    wire: bytes
+
+
+def batches(frames: list[Encoded], most_bytes: int) -> Iterator[Batch]:
+    """Divide frames into batches of so many bytes; a larger frame is a batch of its own."""
+    start, size = 0, 0
+    for index, frame in enumerate(frames):
+        if size and size + frame.size > most_bytes:
+            yield _batch(frames[start:index])
+            start, size = index, 0
+        size += frame.size
+    if frames:
+        yield _batch(frames[start:])
+
+
+def _batch(frames: list[Encoded]) -> Batch:
+    return Batch(frames, b"".join([frame.wire for frame in frames]))
 
 
 def spoken(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:

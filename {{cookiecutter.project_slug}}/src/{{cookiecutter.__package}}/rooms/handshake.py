@@ -8,8 +8,6 @@ from .closes import Close
 from .rate import RateLimit
 
 PROTOCOL = "rooms.v1"
-# The same, but a text frame holds one message or more, a line each.
-LINES_PROTOCOL = "rooms.v1.lines"
 # What the server adds to ASGI: a way to write a frame at once, and to limit those that come.
 WRITE_EXTENSION = "rooms.write"
 # What the gate adds to a scope whose client is accepted only to be told this.
@@ -25,10 +23,9 @@ LimitFrames = Callable[[RateLimit, Callable[[], None]], None]
 class Handshake(NamedTuple):
     """What a client says of itself.
 
-    `subprotocol` is the one to select, the first of ours that was offered; `after` the last
-    position that it saw. `user` is somebody whom a session makes known without a token; `session`
-    names that session. A client with a `refusal` is not let in. `write` and `limit_frames` are
-    there if the server has them.
+    `subprotocol` is the one to select; `after` the last position that it saw. `user` is somebody
+    whom a session makes known without a token; `session` names that session. A client with a
+    `refusal` is not let in. `write` and `limit_frames` are there if the server has them.
     """
 
     subprotocol: str | None = None
@@ -39,11 +36,6 @@ class Handshake(NamedTuple):
     refusal: Close | None = None
     write: Write | None = None
     limit_frames: LimitFrames | None = None
-
-    @property
-    def lines(self) -> bool:
-        """Whether a text frame holds a message on each of its lines."""
-        return self.subprotocol == LINES_PROTOCOL
 
 
 def read_handshake(scope: Mapping[str, Any]) -> Handshake:
@@ -56,9 +48,8 @@ def read_handshake(scope: Mapping[str, Any]) -> Handshake:
     token = tokens[0] if tokens else bearer_token(header(scope["headers"], b"authorization"))
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     after = query.get("after", [None])[0]
-    ours = [name for name in offered if name in (PROTOCOL, LINES_PROTOCOL)]
     server = scope.get("extensions", {}).get(WRITE_EXTENSION, {})
-    selected = ours[0] if ours else None
+    selected = PROTOCOL if PROTOCOL in offered else None
     return Handshake(selected, token, after, refusal=scope.get(REFUSAL), **server)
 
 

@@ -162,13 +162,12 @@ class ConnectionManager(RoomRegistry):
 
         An adapter hands over two callables: `send(text)`, and `close_socket(code, reason)`.
         """
-        lines = handshake.lines
         limit = self.config.outbox_bytes
-        outbox = Outbox(send, close_socket, limit, write=handshake.write, joins=lines)
+        outbox = Outbox(send, close_socket, limit, write=handshake.write)
         per_second = self.config.messages_per_second
         rate = RateLimit(per_second, self.clock)
         frame_rate = RateLimit(_FRAMES_A_MESSAGE * per_second or _FRAMES_A_SECOND, self.clock)
-        connection = Connection(room, outbox, rate, frame_rate, lines=lines)
+        connection = Connection(room, outbox, rate, frame_rate)
         connection.session = handshake.session
         # Known before it is let in, so that closing the room finds it at any moment.
         self._roster.add(connection)
@@ -187,11 +186,9 @@ class ConnectionManager(RoomRegistry):
     async def receive(self, connection: Connection, text_or_bytes: str | bytes) -> None:
         """Act on what a client sent."""
         with self._guarded(connection):
-            for message in connection.divide(text_or_bytes):
-                if connection.ending:
-                    return
+            if not connection.ending:
                 connection.received += 1
-                await self._act(connection, message)
+                await self._act(connection, text_or_bytes)
 
     async def publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None = None

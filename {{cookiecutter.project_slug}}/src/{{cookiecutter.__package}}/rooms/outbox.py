@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from .closes import Close
-from .frames import Encoded
+from .frames import Batch, Encoded
 from .handshake import Write
 
 logger = logging.getLogger(__name__)
@@ -15,22 +15,18 @@ logger = logging.getLogger(__name__)
 Send = Callable[[str], Awaitable[None]]
 CloseSocket = Callable[[int, str], Awaitable[None]]
 
-# Clients read up to 1 MiB at once, by default.
-LARGEST_JOINED = 65_536
-
 
 class Outbox:
     """A queue of text frames, and the close at its end.
 
     Where nothing waits, `write` takes a frame at once, if the server has such a thing. The task
-    that sends the others lives only while there is something to send. With `joins`, what waits at
-    the same time is sent as one frame, a line each. Nothing is sent after the close.
+    that sends the others lives only while there is something to send. Nothing is sent after the
+    close.
     """
 
     __slots__ = (
         "_close",
         "_ending",
-        "_joins",
         "_max_bytes",
         "_send",
         "_waiting",
@@ -47,13 +43,11 @@ class Outbox:
         max_bytes: int,
         *,
         write: Write | None = None,
-        joins: bool,
     ) -> None:
         self._send = send
         self._close = close
         self._write = write
         self._max_bytes = max_bytes
-        self._joins = joins
         self._waiting: deque[Encoded] = deque()
         self._ending: tuple[int, str] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -75,6 +69,16 @@ class Outbox:
         self.bytes += frame.size
         self._wake()
         return True
+
+    def put_batch(self, batch: Batch) -> bool:
+        """Write all frames of a batch at once, or queue them one by one, whole.
+
+        Returns:
+            False if a frame would be more than may wait: those before it are queued.
+        """
+        if not self.bytes and self._write and not self.sealed and self._write(batch.wire):
+            return True
+        return all(map(self.put, batch.frames))
 
     def finish(self, code: int, reason: str, last_words: Encoded | None = None) -> None:
         """Take nothing more; close after what waits and the last words. The first call counts."""
@@ -116,21 +120,12 @@ class Outbox:
 
     async def _send_all(self) -> None:
         while self._waiting:
-            text, size = self._next()
-            await self._send(text)
-            self.bytes -= size
+            frame = self._waiting.popleft()
+            await self._send(frame.text)
+            self.bytes -= frame.size
         if self._ending:
             ending, self._ending = self._ending, None
             await self._close(*ending)
-
-    def _next(self) -> tuple[str, int]:
-        frame = self._waiting.popleft()
-        texts, size = [frame.text], frame.size
-        while self._joins and self._waiting and size + self._waiting[0].size <= LARGEST_JOINED:
-            frame = self._waiting.popleft()
-            texts.append(frame.text)
-            size += frame.size
-        return "\n".join(texts), size
 
     def _stopped(self, writer: asyncio.Task[None]) -> None:
         if writer.cancelled() or not (error := writer.exception()):

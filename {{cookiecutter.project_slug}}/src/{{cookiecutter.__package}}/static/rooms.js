@@ -10,8 +10,7 @@ import { NotSent, Outbox } from "./outbox.js";
 
 export { NotSent };
 
-// Better is the first: frames may hold several messages, a line each.
-const SUBPROTOCOLS = ["rooms.v1.lines", "rooms.v1"];
+const SUBPROTOCOL = "rooms.v1";
 const BROKEN = 1006;
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 const REFRESH_AHEAD = 60_000;
@@ -271,16 +270,9 @@ export class Room {
       url.searchParams.set("after", this.#position);
     }
     const bearer = this.#token === null ? [] : [`bearer.${this.#token}`];
-    const socket = new this.#options.WebSocket(url.href, [...SUBPROTOCOLS, ...bearer]);
+    const socket = new this.#options.WebSocket(url.href, [SUBPROTOCOL, ...bearer]);
     this.#socket = socket;
-    socket.onmessage = ({ data }) => {
-      for (const line of String(data).split("\n")) {
-        // What was told meanwhile may have ended this connection.
-        if (socket === this.#socket) {
-          this.#take(line);
-        }
-      }
-    };
+    socket.onmessage = ({ data }) => this.#take(String(data));
     // The package `ws` throws where nobody listens. The close follows in any case.
     socket.onerror = () => {};
     socket.onclose = ({ code, reason }) => {
