@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 import time
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 from dialects import DIALECTS, Dialect
@@ -44,8 +44,8 @@ class Member(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the handshake."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are no subclass.
+        self.transport = cast("asyncio.Transport", transport)
         dialect = self.crowd.dialect
         offered = f"Sec-WebSocket-Protocol: {dialect.subprotocol}\r\n"
         transport.write(
