@@ -12,6 +12,7 @@ from {{cookiecutter.__package}}.logs import ClientFaults, Json
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.socket_protocol import SocketProtocol
 
 from ..redis_server import RedisServer
 from .secrets import expect_no_secret
@@ -20,6 +21,12 @@ from .service import Service
 
 Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
 Pair = tuple[Service, Service]
+
+
+@pytest.fixture
+def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for clients that have sent all that they will."""
+    monkeypatch.setattr(SocketProtocol, "silence_seconds", 0.2)
 
 
 @pytest.fixture(autouse=True)

@@ -39,12 +39,6 @@ RESERVED = b"\x83\x80" + MASK
 CODE_999 = b"\x88\x82" + MASK + struct.pack("!H", 999)
 
 
-@pytest.fixture
-def short_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less for clients that have sent all that they will."""
-    monkeypatch.setattr(SocketProtocol, "silence_seconds", 0.2)
-
-
 def head(size: int, first: int = 0x81) -> bytes:
     """Begin a frame of this size."""
     return bytes([first, 0xFF]) + struct.pack("!Q", size) + MASK
