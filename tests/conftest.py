@@ -91,7 +91,8 @@ def shared() -> Path:
 def prepared(shared: Path) -> Callable[[str], Project]:
     """Render a flavour and make its environment, once in all of this run's processes.
 
-    It is only to be read and copied: the end of the run fails if a file of it has changed.
+    Its environment has the newest Python and libraries. It is only to be read and copied: the end
+    of the run fails if a file of it has changed.
     """
 
     def prepare(flavour: str) -> Project:
@@ -100,7 +101,8 @@ def prepared(shared: Path) -> Callable[[str], Project]:
         with FileLock(shared / f"{flavour}.lock"):
             if not ready.exists():
                 Project.render(project.path.parent, flavour)
-                project.run("uv", "sync", environment={"UV_COMPILE_BYTECODE": "1"})
+                _, python = max(project.pythons())
+                project.run("uv", "sync", "--python", python)
                 write_listing(project.path, ready)
         return project
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ FLAVOURS: list[str] = CONTEXT["framework"]
 LICENSES: list[str] = CONTEXT["license"]
 # For tests of what all flavours have to the byte: they run with the first one.
 ONCE = pytest.mark.parametrize("flavour", FLAVOURS[:1])
+# The tests of such parts: those of the core, and of the client.
+SHARED_TESTS = ("tests/client", "tests/rooms")
 
 # What would reach from this run into that of a rendered project.
 _OURS = ("COV", "DJANGO", "PYTEST", "PYTHON", "UV_PROJECT", "VIRTUAL_ENV")
@@ -112,6 +115,22 @@ class Project:
         paths = (path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
         kept = (path for path in paths if not left.intersection(path.parts))
         return sorted(str(path) for path in kept if not re.search(r"_cache|^\.cov", str(path)))
+
+    def pythons(self) -> list[tuple[tuple[int, ...], str]]:
+        """Find the released interpreters of uv and pyenv that it may run with: versions, paths."""
+        listing = ("uv", "python", "list", "--only-installed", "--output-format", "json")
+        found: dict[tuple[int, ...], str] = {
+            (one["version_parts"]["major"], one["version_parts"]["minor"]): one["path"]
+            for one in json.loads(self.run(*listing).stdout)
+            if one["implementation"] == "cpython" and one["version"].replace(".", "").isdigit()
+        }
+        for path in Path.home().glob(".pyenv/versions/3.*/bin/python"):
+            major, minor, _ = path.parent.parent.name.split(".")
+            found[int(major), int(minor)] = str(path)
+        metadata = tomllib.loads((self.path / "pyproject.toml").read_text(encoding="utf-8"))
+        least = metadata["project"]["requires-python"].removeprefix(">=")
+        oldest = tuple(map(int, least.split(".")))
+        return [(version, path) for version, path in found.items() if version >= oldest]
 
     def run(
         self,

@@ -30,7 +30,7 @@ CASES = [
     # So that two processes of xdist have a flavour each at first.
     for flavour in FLAVOURS
     for mutant in MUTANTS
-    if flavour in mutant.flavours
+    if flavour in mutant.tried_with
 ]
 
 Bench = tuple[Project, Runner]
@@ -77,7 +77,7 @@ def test_a_service_that_is_not_broken_passes_the_same_tests(
 ) -> None:
     _, runner = bench(flavour)
     project = prepared(flavour).copy(tmp_path)
-    named = [mutant for mutant in MUTANTS if flavour in mutant.flavours]
+    named = [mutant for mutant in MUTANTS if flavour in mutant.tried_with]
     tests = sorted({f"tests/{mutant.caught_by}" for mutant in named})
     scripts = "|".join({mutant.caught_by_script for mutant in named} - {""})
     code, printed = runner.run(project.path, tests, 4 * LIMIT_SECONDS, **only(scripts))

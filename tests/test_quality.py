@@ -60,20 +60,22 @@ def test_it_stays_small(project: Project) -> None:
     assert max(lines.values()) < 310
 
 
-@pytest.mark.slow(20)
-def test_any_characters_in_the_answers_are_taken_as_they_are(flavour: str, tmp_path: Path) -> None:
+def test_any_characters_in_the_answers_are_taken_as_they_are(
+    flavour: str, prepared: Callable[[str], Project], tmp_path: Path
+) -> None:
     # Typed at the prompts: what is given on the command line, cookiecutter itself renders.
     framework = {"fastapi": "1", "channels": "2"}[flavour]
     answers = [NASTY, "rooms-service", NASTY, NASTY, framework, "1"]
     done = cookiecutter(tmp_path, answers="\n".join(answers) + "\n")
     assert done.returncode == 0, done.stderr
-    project = Project(tmp_path / "rooms-service", flavour)
+    project = Project(tmp_path / "rooms-service", flavour).borrowing(prepared(flavour))
     for name in ("README.md", "LICENSE"):
         assert NASTY in (project.path / name).read_text(encoding="utf-8")
     project.check()
     script = "import rooms_service.about as about; print(about.SUMMARY)"
     assert project.run("uv", "run", "python", "-c", script).stdout.strip() == NASTY
     project.run("uv", "run", "pytest", "tests/test_config.py", "tests/contract/test_page.py")
+    project.run("uv", "build", "--wheel", "--out-dir", "dist")
 
 
 @pytest.mark.parametrize("flavour", ["channels"])

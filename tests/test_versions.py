@@ -1,15 +1,10 @@
 """The oldest and the newest of what the template and its projects run with."""
 
-import json
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from .project import Project, cookiecutter
-
-# Tests that start many processes compile all libraries in each, unless that is done before.
-COMPILED = {"UV_COMPILE_BYTECODE": "1"}
+from .project import FLAVOURS, SHARED_TESTS, Project, cookiecutter
 
 
 @pytest.mark.parametrize("version", ["cookiecutter==2.7.0", "cookiecutter@latest"])
@@ -28,39 +23,27 @@ def test_it_works_with_the_oldest_python_and_libraries_that_it_allows(
     flavour: str, tmp_path: Path
 ) -> None:
     project = Project.render(tmp_path, flavour)
-    _, python = min(pythons(project))
-    project.run(
-        "uv", "sync", "--python", python, "--resolution", "lowest-direct", environment=COMPILED
-    )
-    project.run(str(project.python), "-m", "pytest", "--exitfirst")
+    _, python = min(project.pythons())
+    project.run("uv", "sync", "--python", python, "--resolution", "lowest-direct")
+    run_tests(project)
 
 
 @pytest.mark.slow(120)
 def test_it_works_with_the_newest_python_and_libraries_and_all_of_it_is_tested(
-    flavour: str, tmp_path: Path
+    project: Project,
 ) -> None:
-    project = Project.render(tmp_path, flavour)
-    version, python = max(pythons(project))
+    """Run the tests in the environment that all tests share; mypy has a test of its own there."""
+    version, _ = max(project.pythons())
     # Before 3.12 Python traces no more of a coroutine into which an error was thrown.
     least = 100 if version >= (3, 12) else 95
-    options = ("--cov", "--cov-report=term-missing", f"--cov-fail-under={least}")
-    settings = {"UV_PYTHON": python, **COMPILED}
-    project.run("uv", "run", "pytest", "--exitfirst", *options, environment=settings)
-    project.run("uv", "run", "mypy", environment=settings)
+    run_tests(project, "--cov", "--cov-report=")
+    omitted = [] if project.flavour == FLAVOURS[0] else ["--omit=src/*/rooms/*"]
+    report = (str(project.python), "-m", "coverage", "report")
+    project.run(*report, f"--fail-under={least}", *omitted)
 
 
-def pythons(project: Project) -> list[tuple[tuple[int, ...], str]]:
-    """Find the released interpreters of uv and pyenv that the project may run with."""
-    listing = ("uv", "python", "list", "--only-installed", "--output-format", "json")
-    found: dict[tuple[int, ...], str] = {
-        (one["version_parts"]["major"], one["version_parts"]["minor"]): one["path"]
-        for one in json.loads(project.run(*listing).stdout)
-        if one["implementation"] == "cpython" and one["version"].replace(".", "").isdigit()
-    }
-    for path in Path.home().glob(".pyenv/versions/3.*/bin/python"):
-        major, minor, _ = path.parent.parent.name.split(".")
-        found[int(major), int(minor)] = str(path)
-    metadata = tomllib.loads((project.path / "pyproject.toml").read_text(encoding="utf-8"))
-    least = metadata["project"]["requires-python"].removeprefix(">=")
-    oldest = tuple(map(int, least.split(".")))
-    return [(version, path) for version, path in found.items() if version >= oldest]
+def run_tests(project: Project, *options: str) -> None:
+    """Run all tests of the first flavour, and of another those that are not shared."""
+    left_out = SHARED_TESTS if project.flavour != FLAVOURS[0] else ()
+    options = (*options, *(f"--ignore={folder}" for folder in left_out))
+    project.run(str(project.python), "-m", "pytest", "--exitfirst", *options)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..mutating import MutationError, Replacement, TextReplacement
-from ..project import FLAVOURS
+from ..project import FLAVOURS, SHARED_TESTS
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,12 @@ class Mutant:
     caught_by: str
     flavours: Sequence[str] = tuple(FLAVOURS)
     caught_by_script: str = ""
+
+    @property
+    def tried_with(self) -> Sequence[str]:
+        """Name the flavours to try it with: one, if a shared test has to catch it."""
+        shared = f"tests/{self.caught_by}".startswith(SHARED_TESTS)
+        return self.flavours[:1] if shared else self.flavours
 
     def apply(self, package: Path) -> None:
         """Break a package.

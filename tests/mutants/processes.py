@@ -25,13 +25,13 @@ MUTANTS = [
                 "await pubsub.subscribe(*self._rooms)",
             )
         ],
-        "rooms/test_bus.py::test_rooms_that_begin_while_the_bus_begins_are_heard",
+        "test_subscribing.py::test_rooms_that_begin_while_the_bus_begins_are_heard",
         ["fastapi"],
     ),
     Mutant(
         "rooms that begin while the bus begins are not heard",
         [replace("LayerBus.subscribe", "self._opening", "asyncio.Lock()")],
-        "rooms/test_bus.py::test_rooms_that_begin_while_the_bus_begins_are_heard",
+        "test_subscribing.py::test_rooms_that_begin_while_the_bus_begins_are_heard",
         ["channels"],
     ),
     Mutant(

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from {{cookiecutter.__package}}.rooms.events import Event, Removed
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
-from ..redis_server import RedisServer
-from ..waiting import within
+from .redis_server import RedisServer
+from .waiting import within
 
 ROOMS = [f"room-{number}" for number in range(30)]
 
