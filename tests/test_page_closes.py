@@ -42,21 +42,36 @@ CLICK_IF_THERE = """(selector) => {
 def test_every_close_as_a_browser_sees_it(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
         async with site.serving() as (_, address), street.visitor(address) as ann:
-            closes: list[dict[str, Any]] = await ann.page.evaluate(
-                "async () => (await import('/static/closes.js')).closes"
-            )
-            for close in closes:
+            for close in await read_closes(ann):
                 seen = await ann.page.evaluate(SHOW_CLOSE, close["name"])
                 assert seen["wasClean"]
                 assert seen["code"] == close["code"]
                 assert seen["lastWords"] == close["lastWords"]
                 assert close["reason"] in {None, seen["reason"]}
+
+    run(play)
+
+
+# What a browser is told is the same in all flavours, as above, and so is the page.
+@ONCE
+@pytest.mark.slow(20)
+def test_the_page_says_of_every_close_what_it_means_and_comes_back(site: Site, run: Run) -> None:
+    async def play(street: Street) -> None:
+        async with site.serving() as (_, address), street.visitor(address) as ann:
             await ann.enter("ann")
             await ann.open_drawers()
-            for close in closes:
+            for close in await read_closes(ann):
                 await sees_close(ann, close)
 
     run(play)
+
+
+async def read_closes(visitor: Visitor) -> list[dict[str, Any]]:
+    """Read the table of closes that the page has."""
+    closes: list[dict[str, Any]] = await visitor.page.evaluate(
+        "async () => (await import('/static/closes.js')).closes"
+    )
+    return closes
 
 
 async def sees_close(visitor: Visitor, close: dict[str, Any]) -> None:
