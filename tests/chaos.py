@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import cycle
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -33,14 +33,6 @@ _random = random.Random()  # noqa: S311 (no secret)
 Frame = dict[str, Any]
 
 
-class Heard(NamedTuple):
-    """A message as it came, when, and since when the client had been there."""
-
-    text: str
-    at: float
-    since: float
-
-
 class Client:
     """One client, which comes back to any living process whenever its connection breaks.
 
@@ -56,7 +48,7 @@ class Client:
         self.room = room
         self.first = ""
         self.last = ""
-        self.heard: list[Heard] = []
+        self.heard: list[str] = []
         self.members: set[str] = set()
         self.said: list[str] = []
         self.silent = silent
@@ -68,7 +60,6 @@ class Client:
         self._token = sign(name, room)
         self._socket: ClientConnection | None = None
         self._breaks = False
-        self._since = 0.0
 
     def __str__(self) -> str:
         """Say how it is, for who reads what a test printed."""
@@ -167,7 +158,7 @@ class Client:
         self.last = self.last or welcome["position"]
         self.members = set(welcome["members"])
         self.unheard = dict.fromkeys(self.unheard, 0)
-        self._socket, self._since = socket, time.monotonic()
+        self._socket = socket
 
     def _take(self, text: str) -> None:
         frame = json.loads(text)
@@ -177,7 +168,7 @@ class Client:
                     self.faults.append(f"heard {frame} after {self.last}")
                 self.last = frame["position"]
                 # Each message is heard by many.
-                self.heard.append(Heard(sys.intern(text), time.monotonic(), self._since))
+                self.heard.append(sys.intern(text))
                 if frame["from"] == self.name:
                     self.unheard.pop(frame["id"], None)
             case "joined":
@@ -217,15 +208,6 @@ class Crowd:
     def unavailable(self) -> int:
         """How often somebody was told that nothing can be said now."""
         return sum(client.unavailable for client in self.clients)
-
-    @property
-    def longest_lag(self) -> float:
-        """Seconds by which one who was there heard a message after another did, at most."""
-        first: dict[str, float] = {}
-        heard = [one for client in self.clients for one in client.heard]
-        for one in heard:
-            first[one.text] = min(one.at, first.get(one.text, one.at))
-        return max(one.at - first[one.text] for one in heard if one.since < first[one.text])
 
     def scatter(self) -> None:
         """Break the connections of a third of the clients, from their end."""

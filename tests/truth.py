@@ -70,7 +70,7 @@ def problems(client: Client, logs: Mapping[str, Log], codes: set[int]) -> Iterat
     if unexpected := client.closes.keys() - codes:
         yield f"{who} was closed with {sorted(unexpected)}"
     due = [frame for frame in logs[client.room] if frame["position"] > client.first]
-    if difference := first_difference([json.loads(one.text) for one in client.heard], due):
+    if difference := first_difference([json.loads(one) for one in client.heard], due):
         yield f"{who} {difference}"
 
 
