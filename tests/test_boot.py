@@ -169,6 +169,7 @@ def test_it_runs_in_production(project: Project) -> None:
             assert service.call("GET", "/static/admin/css/base.css")[0] == 200
 
 
+@pytest.mark.slow(15)
 def test_it_restarts_when_a_file_changes(project: Project, tmp_path: Path) -> None:
     commands = {"fastapi": [], "channels": [("manage.py", "runserver", "127.0.0.1:0")]}
     for command in [("-m", project.package.name, "--reload"), *commands[project.flavour]]:

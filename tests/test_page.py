@@ -16,7 +16,6 @@ from .visitors import AWAY, Street, Visitor, frames
 
 pytestmark = pytest.mark.slow(5)
 
-pytestmark = pytest.mark.slow(5)
 HOSTILE = "<img src=x onerror=alert(1)>"
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 700}}
 

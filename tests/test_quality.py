@@ -60,6 +60,7 @@ def test_it_stays_small(project: Project) -> None:
     assert max(lines.values()) < 310
 
 
+@pytest.mark.slow(15)
 def test_any_characters_in_the_answers_are_taken_as_they_are(
     flavour: str, prepared: Callable[[str], Project], tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_production_settings_pass_djangos_own_check(project: Project) -> None:
     assert "no issues" in done.stdout
 
 
+@pytest.mark.slow(15)
 def test_its_hooks_pass_on_a_fresh_commit(project: Project) -> None:
     project.run("git", "init", "--quiet")
     project.run("git", "add", "--all")

@@ -162,6 +162,7 @@ def seconds(text: str) -> int:
 
 
 @ONCE
+@pytest.mark.slow(10)
 def test_a_secret_is_not_committed(project: Project) -> None:
     project.run("git", "init", "--quiet")
     key = "AKIA" + "2E0A8F3B244C9986"
