@@ -23,7 +23,7 @@ ROOMS = [f"room-{number}" for number in range(5)]
 _CLIENTS = 200
 _SPEAKERS_PER_ROOM = 5
 # Between two messages of a speaker; how many of them may be unheard; and when each is repeated.
-_PAUSE = 0.2
+_PAUSE = 0.4
 _UNHEARD = 8
 _REPEAT_SECONDS = 2.0
 _SHORTEST_BACKOFF, _LONGEST_BACKOFF = 0.1, 2.0
