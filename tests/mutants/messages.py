@@ -1,6 +1,6 @@
 """Messages arrive in order, once and without a gap, also when a client comes back."""
 
-from ..mutating import TextReplacement, never, remove, replace
+from ..mutating import TextReplacement, always, never, remove, replace
 from .mutant import Mutant
 
 _ROUNDS = "contract/test_rounds.py"
@@ -53,7 +53,7 @@ MUTANTS = [
     Mutant(
         "a batch overtakes the frames that wait",
         [replace("Outbox.put_batch", "not self.bytes", "True")],
-        "rooms/test_outbox.py::test_where_nothing_waits_a_frame_is_written_at_once",
+        "rooms/test_outbox.py::test_a_batch_comes_after_the_frames_that_wait",
     ),
     # Once.
     Mutant(
@@ -119,7 +119,7 @@ MUTANTS = [
     ),
     Mutant(
         "whoever is told to go can still speak",
-        [never("ConnectionManager.receive", "connection.ending")],
+        [always("ConnectionManager.receive", "not connection.ending")],
         "rooms/test_manager.py::test_frames_after_the_end_are_ignored",
     ),
 ]

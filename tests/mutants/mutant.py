@@ -44,4 +44,4 @@ class Mutant:
 def ending(row: str) -> str:
     """Name the test of a row of the close table."""
     test = "test_a_connection_ends_as_the_close_table_says"
-    return f"contract/test_endings.py::{test}[rooms.v1-{row}]"
+    return f"contract/test_endings.py::{test}[{row}]"

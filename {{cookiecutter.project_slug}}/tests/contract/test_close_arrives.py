@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame
 
 from {{cookiecutter.__package}}.http_protocol import RequestProtocol
@@ -335,6 +335,30 @@ async def test_a_socket_that_has_not_reached_the_manager_is_told_of_a_stop(
     with pytest.raises(ConnectionClosed):
         await within("the close", client.recv())
     assert client.close_code == 1012
+
+
+async def test_an_application_that_refuses_a_handshake_is_heard(
+    manager: ConnectionManager,
+) -> None:
+    async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await answer_lifespan(receive, send)
+            return
+        await send({"type": "websocket.close"})
+
+    async with serve(refusing, manager.config) as address:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://{address}/ws/lobby")
+    response = refused.value.response
+    assert response.status_code == 403
+    assert response.body == b'{"detail": "Forbidden"}'
+
+
+async def answer_lifespan(receive: Receive, send: Send) -> None:
+    """Do nothing at the start and at the stop."""
+    for _ in range(2):
+        event = await receive()
+        await send({"type": f"{event['type']}.complete"})
 
 
 async def test_a_client_that_takes_nothing_is_cut_off(

@@ -75,6 +75,18 @@ async def test_a_head_that_can_be_read_in_two_ways_is_refused(
     caplog.clear()
 
 
+async def test_a_client_that_expects_to_be_asked_for_its_body_is_asked(service: Service) -> None:
+    body = json.dumps({"body": "hi"})
+    head = f"{MESSAGES}{HOST}{TRUSTED}Expect: 100-continue\r\n"
+    expecting = f"{head}Content-Length: {len(body)}\r\n\r\n"
+    async with service.opened(expecting) as (reader, writer):
+        asked = await within("the question", reader.readuntil(b"\r\n\r\n"))
+        assert asked == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body.encode())
+        answered = await within("the answer", reader.readuntil(b"\r\n\r\n"))
+        assert answered.startswith(b"HTTP/1.1 202 ")
+
+
 async def test_blanks_around_a_length_are_no_part_of_it(service: Service) -> None:
     body = json.dumps({"body": "hi"})
     head = f"{MESSAGES}{HOST}{TRUSTED}Content-Length:  {len(body)} \r\n\r\n"

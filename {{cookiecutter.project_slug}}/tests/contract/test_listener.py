@@ -40,6 +40,7 @@ async def test_a_lost_listener_is_replaced_at_the_same_address(
         lose_listener(server)
         assert not await service.listens()
         assert not await server.on_tick(1)
+        assert await service.listens()
         async with service.join("bob"):
             await ann.expect("joined", user="bob")
     assert "listening again" in caplog.text

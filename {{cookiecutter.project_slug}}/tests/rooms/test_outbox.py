@@ -94,6 +94,17 @@ async def test_a_batch_is_written_at_once_where_nothing_waits() -> None:
     assert wire.sent == [(1012, "Service restart")]
 
 
+async def test_a_batch_comes_after_the_frames_that_wait() -> None:
+    wire = Wire()
+    outbox = wire.outbox()
+    assert outbox.put(as_frame("a"))
+    wire.written = []
+    assert outbox.put_batch(batch("b", "c"))
+    await outbox.written()
+    assert wire.written == []
+    assert wire.sent == ["a", "b", "c"]
+
+
 async def test_a_reader_that_becomes_slow_gets_whole_frames_of_a_batch() -> None:
     wire = Wire()
     wire.free.clear()
