@@ -71,7 +71,9 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
         self._expect_request()
         super().data_received(data)
         self._received = b""
-        if self._besides_bodies > _LARGEST_HEAD and not self.transport.is_closing():
+        if self._answered or self.transport.is_closing():
+            return
+        if self._besides_bodies > _LARGEST_HEAD:
             if self.cycle is None or self.cycle.response_complete:
                 self.send_400_response("")
             else:
@@ -92,7 +94,7 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
         """Serve the request.
 
         Raises:
-            ValueError: the head is too long, ambiguous, or uses an unknown coding.
+            ValueError: the head is too long, ambiguous, not ASCII, or uses an unknown coding.
         """
         if self._head_is_complete:
             return
@@ -105,6 +107,7 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
         lengths = (len(name) + len(value) + _BETWEEN for name, value in self.headers)
         if sum(lengths, len(self.url)) > _LARGEST_HEAD:
             raise ValueError(len(self.headers))
+        self._target = self.url.decode("ascii")
         super().on_headers_complete()
         if self.cycle:
             self.cycle.transport = cast("asyncio.Transport", _AnswerTransport(self))
@@ -161,7 +164,7 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
         protocol = SocketProtocol(self.config, self.server_state, self.app_state)
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
-        protocol.connect(self.url.decode("ascii"), self.headers)
+        protocol.connect(self._target, self.headers)
         if behind := self._received[_parsed_bytes() :]:
             protocol.data_received(behind)
 

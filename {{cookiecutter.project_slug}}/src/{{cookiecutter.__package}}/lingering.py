@@ -34,12 +34,14 @@ class Lingering(asyncio.Protocol):
         silent_at = self._heard_at + self.silence_seconds
         if now >= self._deadline:
             self.transport.abort()
-        elif now < silent_at:
-            self.close_timer = self.loop.call_at(silent_at, self.end_once_silent)
-        elif self.transport.get_write_buffer_size():
-            self.close_timer = self.loop.call_later(self.silence_seconds, self.end_once_silent)
-        else:
-            self.transport.close()
+            return
+        if now >= silent_at:
+            if not self.transport.get_write_buffer_size():
+                self.transport.close()
+                return
+            silent_at = now + self.silence_seconds
+        when = min(silent_at, self._deadline)
+        self.close_timer = self.loop.call_at(when, self.end_once_silent)
 
 
 def cancel(*timers: asyncio.Handle | None) -> None:

@@ -416,6 +416,7 @@ async def test_a_client_that_sends_its_body_behind_a_bad_head_gets_the_answer(
     sending = asyncio.to_thread(request_then_read, service.address, head, LARGE)
     answered = await within("the answer", sending)
     assert answered.startswith(b"HTTP/1.1 400 ")
+    assert answered.count(b"HTTP/1.1") == 1
     assert b"connection: close\r\n" in answered.lower()
     caplog.clear()
 

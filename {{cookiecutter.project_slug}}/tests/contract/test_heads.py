@@ -170,6 +170,15 @@ async def test_a_long_head_in_one_segment_is_refused(
     caplog.clear()
 
 
+@pytest.mark.parametrize("offer", ["", "Connection: Upgrade\r\n"])
+async def test_a_target_that_is_not_ascii_is_refused(
+    service: Service, caplog: pytest.LogCaptureFixture, offer: str
+) -> None:
+    request = HANDSHAKE.replace("/ws/lobby", "/ws/é") + offer
+    assert (await answer(service, f"{request}\r\n"))[0] == 400
+    caplog.clear()
+
+
 @pytest.mark.parametrize("body", ["", "hello"])
 async def test_a_handshake_that_is_no_plain_get_is_answered_as_a_request(
     service: Service, body: str
