@@ -46,6 +46,11 @@ MUTANTS = [
         f"{_ROUNDS}::test_messages_of_one_round_reach_every_member_once_and_in_order",
     ),
     Mutant(
+        "members are told nothing while others go on speaking",
+        [replace("Feed._end_round", "rounds - 1", "rounds")],
+        "rooms/test_feed.py::test_members_are_told_though_rounds_go_on_to_bring_more",
+    ),
+    Mutant(
         "a batch is cut in the middle of a frame",
         [replace("Outbox.put_batch", "batch.wire", "batch.wire[:-1]")],
         "rooms/test_outbox.py::test_a_batch_is_written_at_once_where_nothing_waits",

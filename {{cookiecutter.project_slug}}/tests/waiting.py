@@ -32,3 +32,9 @@ async def until(
             await asyncio.sleep(0.01)
 
     await within(what, asking(), seconds)
+
+
+async def until_told() -> None:
+    """Let as many rounds of the event loop pass as it takes to tell members what was said."""
+    for _ in range(12):
+        await asyncio.sleep(0)

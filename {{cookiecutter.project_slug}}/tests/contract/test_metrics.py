@@ -19,7 +19,7 @@ from {{cookiecutter.__package}}.rooms.redis.connect import connect, reach
 
 from ..processes import PROCESS_TIMEOUT, kill_worker, serving, workers
 from ..redis_server import RedisServer
-from ..waiting import PROCESS_LIMIT_SECONDS, within
+from ..waiting import PROCESS_LIMIT_SECONDS, until_told, within
 from .client import Client
 from .conftest import Pair, Start
 from .counts import read, since, told
@@ -64,8 +64,7 @@ async def test_what_waits_for_a_slow_reader_is_told(
             patched.setattr(connection._outbox, "_write", None)  # noqa: SLF001 (a client's place)
             patched.setattr(connection._outbox, "_send", stall)  # noqa: SLF001 (as above)
             await service.manager.publish("lobby", "x" * 1_000, "bea")
-            # Lines are told at the end of the round.
-            await asyncio.sleep(0)
+            await until_told()
             await service.manager.check()
             assert 1_000 < told()["rooms_outbox_bytes"] < 1_200
             go_on.set()

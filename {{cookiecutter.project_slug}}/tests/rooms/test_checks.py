@@ -19,7 +19,7 @@ from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from ..fakes import Socket, members, slow_down
 from ..redis_server import RedisServer
-from ..waiting import within
+from ..waiting import until_told, within
 
 ROOMS = [f"room-{number}" for number in range(40)]
 
@@ -98,6 +98,7 @@ async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
     connection = await within("the newcomer to be let in", coming)
     await within("the message to be passed on", saying)
     await manager.publish("attic", "welcome", "bea")
+    await until_told()
     await connection.written()
     assert [("hello" in frame, '"body":"welcome"' in frame) for frame in socket.frames] == [
         (False, False),

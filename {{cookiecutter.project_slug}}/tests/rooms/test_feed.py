@@ -75,6 +75,7 @@ async def test_held_messages_arrive_once_and_only_after_the_release() -> None:
     assert socket.frames == []
     assert feed.release(connection, Position(1, 1))
     assert feed.take(Entry(epoch=1, offset=3, text=spoken("bea", 3, "now", None)))
+    feed.flush()
     await connection.written()
     assert [await within("a message", socket.bodies.get()) for _ in socket.frames] == [2, 3]
 
@@ -97,3 +98,44 @@ async def test_a_member_who_enters_within_a_round_gets_what_comes_after() -> Non
         await connection.written()
     heard = [[await socket.bodies.get() for _ in socket.frames] for socket in sockets]
     assert heard == [[1, 2, 3], [2, 3]]
+
+
+class Written:
+    """A feed with one member, and the batches that were written to it."""
+
+    def __init__(self) -> None:
+        self.batches: list[bytes] = []
+        self.feed = feed_with_ann()
+        self.feed.begin(Position(1, 0))
+        socket, rate = Listener(), RateLimit(0, ManualClock())
+        outbox = Outbox(socket.send, socket.close, 1_000, write=self._write)
+        connection = Connection("attic", outbox, rate, rate)
+        self.feed.hold(connection)
+        self.feed.release(connection, Position(1, 0))
+
+    def _write(self, wire: bytes) -> bool:
+        self.batches.append(wire)
+        return True
+
+    async def say_and_wait(self) -> None:
+        """Say something, and let a round of the event loop pass."""
+        offset = self.feed.cursor.offset + 1
+        assert self.feed.take(Entry(epoch=1, offset=offset, text=spoken("bea", 0, "now", None)))
+        await asyncio.sleep(0)
+
+
+async def test_members_are_told_at_once_after_a_round_that_brings_nothing() -> None:
+    written = Written()
+    for _ in range(3):
+        await written.say_and_wait()
+        assert written.batches == []
+    await asyncio.sleep(0)
+    [batch] = written.batches
+    assert batch.count(b'"message"') == 3
+
+
+async def test_members_are_told_though_rounds_go_on_to_bring_more() -> None:
+    written = Written()
+    for _ in range(20):
+        await written.say_and_wait()
+    assert written.batches

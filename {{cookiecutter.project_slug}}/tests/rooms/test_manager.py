@@ -14,6 +14,7 @@ from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..fakes import Socket, members, slow_down
+from ..waiting import until_told
 
 
 @pytest.mark.parametrize(("part", "name"), [("log", "read"), ("presence", "join")])
@@ -45,6 +46,7 @@ async def test_what_is_said_before_the_welcome_is_not_for_a_newcomer(
     go_on.set()
     connection = await joining
     await manager.publish("attic", "in time", "ann")
+    await until_told()
     await connection.written()
     assert ["too early" in frame for frame in socket.frames] == [False, False]
     assert "in time" in socket.frames[1]
@@ -219,6 +221,7 @@ async def test_who_is_removed_from_a_room_without_presence_is_not_told_of(
     assert socket.closed == Close.REMOVED.row.code
     assert kinds == ["removed"]
     await manager.publish("attic", "next", "ann")
+    await until_told()
     await there.written()
     assert [json.loads(frame)["type"] for frame in witness.frames] == ["welcome", "message"]
     for one in (connection, there):

@@ -11,6 +11,8 @@ from .positions import Position
 
 # More in one write only waits longer for a slow reader.
 _LARGEST_BATCH = 65_536
+# Those who speak at the same time are heard within a few rounds of the event loop.
+_MOST_ROUNDS = 8
 
 
 class Held:
@@ -48,7 +50,7 @@ class Feed:
         self._held_bytes = held_bytes
         self._drop = drop
         self._live: set[Connection] = set()
-        # What is told within one round of the event loop is written at once, at its end.
+        # What is told until a round of the event loop brings nothing more is written at once.
         self._untold: list[frames.Encoded] = []
         self._held: dict[Connection, Held] = {}
         self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
@@ -154,7 +156,7 @@ class Feed:
         return True
 
     def flush(self) -> None:
-        """Tell the members what waits for the end of the round."""
+        """Tell the members what waits."""
         untold, self._untold = self._untold, []
         for batch in frames.batches(untold, _LARGEST_BATCH):
             self._drop_all([one for one in self._live if not one.send_batch(batch)])
@@ -169,8 +171,16 @@ class Feed:
         if not self._live:
             return
         if not self._untold:
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_soon(self._end_round, 0, _MOST_ROUNDS)
         self._untold.append(frame)
+
+    def _end_round(self, known: int, rounds: int) -> None:
+        """Tell the members what waits, unless more than the `known` frames came meanwhile."""
+        untold = len(self._untold)
+        if untold > known and rounds:
+            asyncio.get_running_loop().call_soon(self._end_round, untold, rounds - 1)
+        else:
+            self.flush()
 
     def _drop_all(self, slow: Iterable[Connection]) -> None:
         for connection in slow:
