@@ -161,6 +161,20 @@ MUTANTS = [
         f"{_HEADS}::test_a_head_that_can_be_read_in_two_ways_is_refused",
     ),
     Mutant(
+        "two hosts are taken",
+        [replace("RequestProtocol.on_headers_complete", "len(hosts) > 1", "False")],
+        f"{_HEADS}::test_a_head_that_can_be_read_in_two_ways_is_refused",
+    ),
+    Mutant(
+        "of a list of several lines the last alone counts",
+        [
+            replace(
+                "RequestProtocol._get_upgrade", 'b",".join(...).lower()', "super()._get_upgrade()"
+            )
+        ],
+        f"{_HEADS}::test_several_lines_of_a_list_are_one_list",
+    ),
+    Mutant(
         "an upgrade that is not taken costs the body",
         [never("RequestProtocol._unsupported_upgrade_warning", "behind")],
         f"{_HEADS}::test_an_upgrade_that_is_not_taken_costs_no_body",

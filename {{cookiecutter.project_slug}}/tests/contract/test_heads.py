@@ -69,7 +69,9 @@ async def test_a_forwarded_address_in_a_trailer_is_not_believed(service: Service
 async def test_a_head_that_can_be_read_in_two_ways_is_refused(
     service: Service, caplog: pytest.LogCaptureFixture, lines: str
 ) -> None:
-    status, body = await answer(service, f"POST /rooms HTTP/1.1\r\n{lines}\r\n0\r\n\r\n")
+    # What follows a head that is no body would be refused by itself.
+    end = "0\r\n\r\n" if "Encoding" in lines else ""
+    status, body = await answer(service, f"POST /rooms HTTP/1.1\r\n{lines}\r\n{end}")
     assert status == 400
     assert json.loads(body)["detail"]
     caplog.clear()
