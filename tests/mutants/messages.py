@@ -25,13 +25,13 @@ MUTANTS = [
     ),
     Mutant(
         "an answer overtakes the messages of its round",
-        [remove("ConnectionManager._answer", "self._feeds.flush(...)")],
+        [remove("ConnectionManager._answer", "self._feeds.tell(...)")],
         f"{_ROUNDS}::test_an_answer_between_two_messages_keeps_its_place",
         ["fastapi"],
     ),
     Mutant(
         "a close overtakes the messages of its round",
-        [remove("ConnectionManager.end", "self._feeds.flush(...)")],
+        [remove("ConnectionManager.end", "self._feeds.tell(...)")],
         f"{_ROUNDS}::test_a_close_comes_after_the_messages_of_its_round",
         ["fastapi"],
     ),
@@ -44,6 +44,16 @@ MUTANTS = [
         "a round is told twice",
         [replace("Feed.flush", "self._untold, []", "self._untold, self._untold[:]")],
         f"{_ROUNDS}::test_messages_of_one_round_reach_every_member_once_and_in_order",
+    ),
+    Mutant(
+        "a member who enters is told again what came before",
+        [replace("Feed.release", "len(self._untold)", "0")],
+        "rooms/test_feed.py::test_a_member_who_enters_within_a_round_gets_what_comes_after",
+    ),
+    Mutant(
+        "an answer tells a member twice what waits",
+        [remove("Feed.tell", "self._known[connection] = ...")],
+        f"{_ROUNDS}::test_an_answer_between_two_messages_keeps_its_place",
     ),
     Mutant(
         "members are told nothing while others go on speaking",

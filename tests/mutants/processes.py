@@ -62,14 +62,14 @@ MUTANTS = [
         "contract/test_listener.py::test_a_lost_listener_is_replaced_at_the_same_address",
     ),
     Mutant(
-        "a crowd is let in without a pause",
-        [remove("Feeds.attach", "await self._turns.take()")],
-        f"{_CROWDS}::test_a_crowd_that_joins_or_leaves_lets_others_run_in_between",
-    ),
-    Mutant(
         "a crowd leaves without a pause",
         [remove("Feeds.leave", "await self._turns.take()")],
-        f"{_CROWDS}::test_a_crowd_that_joins_or_leaves_lets_others_run_in_between",
+        f"{_CROWDS}::test_a_crowd_that_leaves_lets_others_run_in_between",
+    ),
+    Mutant(
+        "turns that an ended event loop took are gone",
+        [replace("Turns.take", "loop is not self._loop", "self._loop is None")],
+        f"{_CROWDS}::test_turns_are_there_again_in_another_event_loop",
     ),
     Mutant(
         "a crowd connects without a pause",

@@ -3,25 +3,25 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 from {{cookiecutter.__package}}.rooms.gate import Event, Gate, Receive, Scope, Send
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.tasks import Turns
 
 from ..configs import make_config
 from ..fakes import Socket
 from ..waiting import within
 
-T = TypeVar("T")
 CROWD = 100
 # Of all in the crowd, so many may begin in one round of the event loop.
 AT_ONCE = 8
 
 
-async def run(
-    crowd: Iterable[Coroutine[Any, Any, T]], count: Callable[[], int]
-) -> tuple[list[T], int]:
-    """Run a crowd; the results, and by how much `count` grew in one round of the event loop."""
+async def most_in_a_round(
+    crowd: Iterable[Coroutine[Any, Any, object]], count: Callable[[], int]
+) -> int:
+    """Run a crowd; by how much `count` grew in one round of the event loop, at most."""
     tasks = [asyncio.create_task(one) for one in crowd]
     counts = [count()]
 
@@ -31,22 +31,21 @@ async def run(
             counts.append(count())
 
     await within("the crowd", grow())
-    most = max(after - before for before, after in pairwise(counts))
-    return await asyncio.gather(*tasks), most
+    await asyncio.gather(*tasks)
+    return max(after - before for before, after in pairwise(counts))
 
 
-async def test_a_crowd_that_joins_or_leaves_lets_others_run_in_between(
+async def test_a_crowd_that_leaves_lets_others_run_in_between(
     manager: ConnectionManager,
 ) -> None:
     await manager.create_room("attic")
     socket = Socket()
     witness = await manager.connect("attic", socket.send, socket.close)
+    comings = [manager.connect("attic", socket.send, socket.close) for _ in range(CROWD)]
+    crowd = await asyncio.gather(*comings)
     # What the members are told of.
     members = manager._feeds._feeds["attic"].members  # noqa: SLF001 (between two rounds)
-    comings = [manager.connect("attic", socket.send, socket.close) for _ in range(CROWD)]
-    crowd, joined = await run(comings, lambda: len(members))
-    assert 0 < joined <= AT_ONCE
-    _, left = await run(map(manager.disconnect, crowd), lambda: -len(members))
+    left = await most_in_a_round(map(manager.disconnect, crowd), lambda: -len(members))
     assert 0 < left <= AT_ONCE
     await manager.disconnect(witness)
 
@@ -68,5 +67,10 @@ async def test_a_crowd_that_connects_lets_others_run_in_between() -> None:
     gate = Gate(app, make_config())
     scope = {"type": "websocket", "path": "/ws/attic", "headers": []}
     crowd = [gate(scope, receive, ignore) for _ in range(CROWD)]
-    _, most = await run(crowd, lambda: begun)
-    assert 0 < most <= AT_ONCE
+    assert 0 < await most_in_a_round(crowd, lambda: begun) <= AT_ONCE
+
+
+def test_turns_are_there_again_in_another_event_loop() -> None:
+    turns = Turns(rounds=64, at_once=1)
+    for _ in range(2):
+        asyncio.run(within("a turn", turns.take()))

@@ -112,6 +112,8 @@ class Written:
         connection = Connection("attic", outbox, rate, rate)
         self.feed.hold(connection)
         self.feed.release(connection, Position(1, 0))
+        # From the next round on it is told with the others.
+        self.feed.flush()
 
     def _write(self, wire: bytes) -> bool:
         self.batches.append(wire)

@@ -52,6 +52,8 @@ class Feed:
         self._live: set[Connection] = set()
         # What is told until a round of the event loop brings nothing more is written at once.
         self._untold: list[frames.Encoded] = []
+        # How many of these a member knows already, or is not to be told.
+        self._known: dict[Connection, int] = {}
         self._held: dict[Connection, Held] = {}
         self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
 
@@ -70,18 +72,18 @@ class Feed:
         if held.overflowed:
             return False
         del self._held[connection]
-        self.flush()
         self._live.add(connection)
+        self._known[connection] = len(self._untold)
         newer = [frame for position, frame in held.messages if position > seen]
         metrics.DELIVERIES.inc(len(newer))
-        if not all(connection.send(frame) for frame in newer):
-            self._drop(connection)
+        self._tell_each(connection, newer)
         return True
 
     def forget(self, connection: Connection) -> None:
         """Tell a connection nothing more."""
         self.connections.discard(connection)
         self._live.discard(connection)
+        self._known.pop(connection, None)
         self._held.pop(connection, None)
 
     def take(self, event: Entry | Came | Went | Passing) -> bool:
@@ -155,11 +157,22 @@ class Feed:
             return False
         return True
 
+    def tell(self, connection: Connection) -> None:
+        """Tell one member what waits, before anything else is sent to it."""
+        if connection in self._live:
+            known = self._known.get(connection, 0)
+            self._known[connection] = len(self._untold)
+            self._tell_each(connection, self._untold[known:])
+
     def flush(self) -> None:
         """Tell the members what waits."""
         untold, self._untold = self._untold, []
+        known, self._known = self._known, {}
+        others = self._live - known.keys()
         for batch in frames.batches(untold, _LARGEST_BATCH):
-            self._drop_all([one for one in self._live if not one.send_batch(batch)])
+            self._drop_all([one for one in others if not one.send_batch(batch)])
+        for connection, count in known.items():
+            self._tell_each(connection, untold[count:])
 
     def lose(self) -> None:
         """Give up: what was missed can't be told."""
@@ -181,6 +194,10 @@ class Feed:
             asyncio.get_running_loop().call_soon(self._end_round, untold, rounds - 1)
         else:
             self.flush()
+
+    def _tell_each(self, connection: Connection, news: list[frames.Encoded]) -> None:
+        if not all(map(connection.send, news)):
+            self._drop(connection)
 
     def _drop_all(self, slow: Iterable[Connection]) -> None:
         for connection in slow:

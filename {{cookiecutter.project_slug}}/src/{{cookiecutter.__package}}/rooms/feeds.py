@@ -53,8 +53,7 @@ class Feeds:
         self._bus.listen(self._take, self.missed.set)
 
     async def attach(self, room: Room, connection: Connection) -> Feed:
-        """Enter a connection into the feed of its room, in its turn."""
-        await self._turns.take()
+        """Enter a connection into the feed of its room."""
         feed = self._feeds.get(room.name)
         if feed is None:
             feed = self._feeds[room.name] = Feed(room, self._held_bytes, self._drop)
@@ -72,10 +71,10 @@ class Feeds:
         if feed:
             feed.forget(connection)
 
-    def flush(self, room: str) -> None:
-        """Pass on at once what this process knows of a room."""
-        if feed := self._feeds.get(room):
-            feed.flush()
+    def tell(self, connection: Connection) -> None:
+        """Tell a connection at once what waits for its room's members."""
+        if feed := self._feeds.get(connection.room):
+            feed.tell(connection)
 
     async def publish(self, room: str, text: str, once: str | None) -> Position:
         """Append a message to a room's log, and wait until it was passed on here."""

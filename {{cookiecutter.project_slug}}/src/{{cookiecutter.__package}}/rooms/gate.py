@@ -28,6 +28,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SOCKET_PATH = re.compile(r"/ws/[^/]+")
 _RETRY_AFTER_SECONDS = 5
+# uvloop accepts one connection in a round: a probe has to come in behind a crowd that waits.
+_ENTRY_ROUNDS = 64
 
 
 # Of answers of all kinds: nothing guesses their type or shows them in a frame.
@@ -60,7 +62,7 @@ class Gate:
         self._app = app
         self._config = config
         self._open = 0
-        self._turns = Turns()
+        self._turns = Turns(_ENTRY_ROUNDS)
         self._addresses = AddressLimit(config.connections_per_address)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -224,7 +224,7 @@ class ConnectionManager(RoomRegistry):
     def end(self, connection: Connection, close: Close) -> None:
         """Close a connection, after what waits for it; the first call counts."""
         # It may be too slow for what is told before the close.
-        self._feeds.flush(connection.room)
+        self._feeds.tell(connection)
         if not connection.ending:
             connection.finish(close, self._retry_after(connection, close))
             self._depart(connection)
@@ -382,7 +382,7 @@ class ConnectionManager(RoomRegistry):
         self._answer(connection, frames.Error(code=code, detail=detail, id=message_id))
 
     def _answer(self, connection: Connection, frame: frames.Frame) -> None:
-        self._feeds.flush(connection.room)
+        self._feeds.tell(connection)
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
 

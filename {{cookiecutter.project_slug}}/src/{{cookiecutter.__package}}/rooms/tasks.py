@@ -13,12 +13,24 @@ async def end_tasks(*tasks: asyncio.Task[None]) -> None:
 
 
 class Turns:
-    """Lets only a few begin in each round of the event loop, so that a crowd delays nobody."""
+    """Lets only a few begin in so many rounds of the event loop, so that a crowd delays nobody."""
 
-    def __init__(self, in_a_round: int = 8) -> None:
-        self._semaphore = asyncio.Semaphore(in_a_round)
+    def __init__(self, rounds: int = 1, at_once: int = 8) -> None:
+        self._rounds = rounds
+        self._at_once = at_once
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def take(self) -> None:
         """Wait for a turn."""
-        await self._semaphore.acquire()
-        asyncio.get_running_loop().call_soon(self._semaphore.release)
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            # What an earlier loop took never comes back.
+            self._loop, self._left = loop, asyncio.Semaphore(self._at_once)
+        await self._left.acquire()
+        self._give_back(self._rounds)
+
+    def _give_back(self, rounds: int) -> None:
+        if rounds:
+            asyncio.get_running_loop().call_soon(self._give_back, rounds - 1)
+        else:
+            self._left.release()
