@@ -53,7 +53,7 @@ MUTANTS = [
     Mutant(
         "an answer tells a member twice what waits",
         [remove("Feed.tell", "self._known[connection] = ...")],
-        f"{_ROUNDS}::test_an_answer_between_two_messages_keeps_its_place",
+        "rooms/test_feed.py::test_a_member_who_is_told_early_is_told_once",
     ),
     Mutant(
         "members are told nothing while others go on speaking",

@@ -109,9 +109,9 @@ class Written:
         self.feed.begin(Position(1, 0))
         socket, rate = Listener(), RateLimit(0, ManualClock())
         outbox = Outbox(socket.send, socket.close, 1_000, write=self._write)
-        connection = Connection("attic", outbox, rate, rate)
-        self.feed.hold(connection)
-        self.feed.release(connection, Position(1, 0))
+        self.member = Connection("attic", outbox, rate, rate)
+        self.feed.hold(self.member)
+        self.feed.release(self.member, Position(1, 0))
         # From the next round on it is told with the others.
         self.feed.flush()
 
@@ -134,6 +134,15 @@ async def test_members_are_told_at_once_after_a_round_that_brings_nothing() -> N
     await asyncio.sleep(0)
     [batch] = written.batches
     assert batch.count(b'"message"') == 3
+
+
+async def test_a_member_who_is_told_early_is_told_once() -> None:
+    written = Written()
+    for _ in range(2):
+        await written.say_and_wait()
+        written.feed.tell(written.member)
+    written.feed.flush()
+    assert [batch.count(b'"message"') for batch in written.batches] == [1, 1]
 
 
 async def test_members_are_told_though_rounds_go_on_to_bring_more() -> None:
