@@ -25,7 +25,8 @@ PAGES = ["README.md", "docs/changing.md", "docs/threats.md", "docs/page.png"]
 _QUESTIONS = """\
 import json
 from prometheus_client.parser import text_string_to_metric_families as families
-from rooms_service.rooms import asyncapi, metrics
+from rooms_service.rooms import metrics
+from rooms_service.rooms.protocol import asyncapi
 from scripts.written import README, written
 told = {
     "readme": written()[README],

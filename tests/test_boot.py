@@ -188,8 +188,8 @@ def test_it_restarts_when_a_file_changes(project: Project, tmp_path: Path) -> No
 
 def test_uvicorn_alone_serves_it(project: Project) -> None:
     application = {
-        "fastapi": ["--factory", f"{project.package.name}.app:create_app"],
-        "channels": [f"{project.package.name}.asgi:application"],
+        "fastapi": ["--factory", f"{project.package.name}.web.app:create_app"],
+        "channels": [f"{project.package.name}.web.asgi:application"],
     }[project.flavour]
     if project.flavour == "channels":
         project.run(str(project.python), "manage.py", "migrate")

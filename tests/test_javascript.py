@@ -19,14 +19,14 @@ COMPILER = [
 # Nothing of the project is imported but this, so it is the same from any folder.
 DESCRIBE = """
 import json
-from {package} import page
+from {package}.web import page
 print(json.dumps(page.protocol()))
 """
 # A frame of an owner's, with what has no name in the code.
 OWN_FRAME = """
 from typing import Literal
 from pydantic import BaseModel
-from {package}.rooms import frames
+from {package}.rooms.protocol import frames
 
 class Line(BaseModel):
     size: Literal["small", "large"]

@@ -21,13 +21,13 @@ NEWS = [
     ("cookiecutter.json", f'"{CONTEXT["_version"]}"', '"99.1.0"'),
     ("{{cookiecutter.project_slug}}/README.md", "## Keep\n", "## Keep it well\n"),
     ("{{cookiecutter.project_slug}}/.gitignore", "dist/\n", "dist/\nnews/\n"),
-    (f"{SOURCE}/rooms/rate.py", *NEWS_OF_CODE),
+    (f"{SOURCE}/rooms/connections/rate.py", *NEWS_OF_CODE),
     # Files that the owner changed too, elsewhere.
     (f"{SOURCE}/rooms/manager.py", *NEWS_OF_CODE),
-    (f"{SOURCE}/config.py", *NEWS_OF_CODE),
-    (f"{OVERLAY}/api.py", *NEWS_OF_CODE),
+    (f"{SOURCE}/rooms/config.py", *NEWS_OF_CODE),
+    (f"{OVERLAY}/web/api.py", *NEWS_OF_CODE),
     # Not these.
-    (f"{OVERLAY}/pages.py", *NEWS_OF_CODE),
+    (f"{OVERLAY}/web/pages.py", *NEWS_OF_CODE),
     (f"{OVERLAY}/__main__.py", *NEWS_OF_CODE),
 ]
 NEW_FILE = "docs/news.md"

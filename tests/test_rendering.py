@@ -16,7 +16,7 @@ OTHERS = {
 }
 PICTURE = "docs/page.png"
 # AsyncAPI calls a path of sockets a channel.
-OTHER_CHANNELS = ("rooms/asyncapi.py", "static/protocol.js", "contract/test_page.py")
+OTHER_CHANNELS = ("rooms/protocol/asyncapi.py", "static/protocol.js", "contract/test_page.py")
 TREES = {
     name: (Path(__file__).parent / f"trees/{name}.txt").read_text(encoding="utf-8").splitlines()
     for name in OTHERS
@@ -48,7 +48,12 @@ def test_what_is_shared_is_the_same_to_the_byte(
     prepared: Callable[[str], Project],
 ) -> None:
     one, other = (prepared(flavour).path for flavour in OTHERS)
-    for folder in ("src/rooms_service/rooms", "src/rooms_service/static", *SHARED_TESTS):
+    for folder in (
+        "src/rooms_service/rooms",
+        "src/rooms_service/server",
+        "src/rooms_service/static",
+        *SHARED_TESTS,
+    ):
         assert contents(one / folder) == contents(other / folder) != {}
     # A flavour may have further tests of its own there.
     assert contents(one / "tests/contract").items() <= contents(other / "tests/contract").items()

@@ -144,7 +144,7 @@ def limits(project: Project) -> dict[str, float]:
     script = (
         "import json\n"
         f"from {package}.config import Config\n"
-        f"from {package}.server import uvicorn_config\n"
+        f"from {package}.server.run import uvicorn_config\n"
         "config = Config(_env_file=None)\n"
         "server = uvicorn_config('', config)\n"
         "stop = config.drain_seconds + server.timeout_graceful_shutdown\n"

@@ -6,11 +6,11 @@ from itertools import dropwhile
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
-from tests.flavour import CONFIG
 
-from {{cookiecutter.__package}}.config import Takes
-from {{cookiecutter.__package}}.page import STATIC
-from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.config import Config
+from {{cookiecutter.__package}}.rooms.config import Takes
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.web.page import STATIC
 
 README = Path("README.md")
 EXAMPLE = Path(".env.example")
@@ -20,7 +20,7 @@ _SETTINGS = "| variable | default | takes | meaning |"
 _CLOSES = "| name | code | reason | last words | the client should |"
 
 _CLOSES_JS = """\
-// Written by scripts/written.py, from rooms/closes.py.
+// Written by scripts/written.py, from rooms/protocol/closes.py.
 
 /**
  * @typedef {object} CloseRow
@@ -59,7 +59,7 @@ def _with_table(text: str, head: str, rows: Iterator[str]) -> str:
 
 
 def _settings_rows() -> Iterator[str]:
-    for name, field in CONFIG.model_fields.items():
+    for name, field in Config.model_fields.items():
         default = f"`{_default(field)}`" if _default(field) else "none"
         takes = next(one.words for one in field.metadata if isinstance(one, Takes))
         yield f"| `{name.upper()}` | {default} | {takes} | {field.description} |"
@@ -68,7 +68,7 @@ def _settings_rows() -> Iterator[str]:
 def _example(text: str) -> str:
     """Write the settings below the first line; lines that are of none of them follow."""
     lines = text.splitlines(keepends=True)
-    names = CONFIG.model_fields
+    names = Config.model_fields
     head, *rest = (one for one in lines if one.strip("#").partition("=")[0].lower() not in names)
     settings = (f"#{name.upper()}={_default(field)}\n" for name, field in names.items())
     return "".join([head, *settings, *rest])

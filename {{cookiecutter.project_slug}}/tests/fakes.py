@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
-from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from .waiting import within

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from {{cookiecutter.__package}} import about
+from {{cookiecutter.__package}}.rooms.auth.tokens import Tokens
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
-from {{cookiecutter.__package}}.rooms.tokens import Tokens
+from {{cookiecutter.__package}}.web import about
 
 from .configs import API_KEY, SECRET_KEY, clean_environment
 from .contract.secrets import expect_no_secret

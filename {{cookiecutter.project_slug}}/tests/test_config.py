@@ -6,16 +6,16 @@ from unittest import mock
 
 import pytest
 
-from {{cookiecutter.__package}}.config import Config, load_config, normal_origin
+from {{cookiecutter.__package}}.config import Config
+from {{cookiecutter.__package}}.rooms.config import load_config, normal_origin
 
 from .configs import clean_environment, make_config
-from .flavour import CONFIG
 
 
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **environment: str) -> Config:
     monkeypatch.chdir(tmp_path)
     with mock.patch.dict(os.environ, {**clean_environment(), **environment}, clear=True):
-        return load_config(CONFIG)
+        return load_config(Config)
 
 
 def test_nothing_has_to_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

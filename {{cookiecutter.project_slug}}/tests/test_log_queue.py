@@ -11,8 +11,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from {{cookiecutter.__package}} import about
-from {{cookiecutter.__package}}.log_queue import LineHandler
+from {{cookiecutter.__package}}.server.log_queue import LineHandler
+from {{cookiecutter.__package}}.web import about
 
 from .contract.counts import since, told
 from .missing import skip_without
@@ -21,7 +21,7 @@ from .waiting import LIMIT_SECONDS, PROCESS_LIMIT_SECONDS
 # What is logged, by a handler of its own process.
 LOGS = f"""
 import logging, os, sys
-from {about.PACKAGE}.log_queue import line_handler
+from {about.PACKAGE}.server.log_queue import line_handler
 logger = logging.getLogger("a")
 logger.propagate = False
 logger.addHandler(line_handler(1))

@@ -3,7 +3,7 @@
 import json
 import logging
 
-from {{cookiecutter.__package}} import logs
+from {{cookiecutter.__package}}.server import logs
 
 
 def record(message: str, *args: object, **facts: object) -> logging.LogRecord:

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from {{cookiecutter.__package}}.rooms import metrics
-from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 FAMILIES = list(text_string_to_metric_families(metrics.expose().decode()))
 # As queries name them, with `_total` and the like.

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from {{cookiecutter.__package}}.rooms.events import Event, Removed
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.events import Event, Removed
 
 from .redis_server import RedisServer
 from .waiting import within

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from {{cookiecutter.__package}} import page
+from {{cookiecutter.__package}}.web import page
 
 from ..configs import API_KEY
 from ..missing import skip_without

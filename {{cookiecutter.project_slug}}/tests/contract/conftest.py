@@ -7,12 +7,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 
 import pytest
 
-from {{cookiecutter.__package}} import about
-from {{cookiecutter.__package}}.logs import ClientFaults, Json
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
-from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.socket_protocol import SocketProtocol
+from {{cookiecutter.__package}}.server.logs import ClientFaults, Json
+from {{cookiecutter.__package}}.server.middleware import App
+from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
+from {{cookiecutter.__package}}.web import about
 
 from ..redis_server import RedisServer
 from .secrets import expect_no_secret

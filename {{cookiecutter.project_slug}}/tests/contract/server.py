@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from {{cookiecutter.__package}}.config import Config
-from {{cookiecutter.__package}}.rooms.gate import App
-from {{cookiecutter.__package}}.server import Server, uvicorn_config
+from {{cookiecutter.__package}}.rooms.config import ServiceConfig
+from {{cookiecutter.__package}}.server.middleware import App
+from {{cookiecutter.__package}}.server.run import Server, uvicorn_config
 
 from ..waiting import within
 
 
 @asynccontextmanager
-async def serve(app: App, config: Config) -> AsyncIterator[str]:
+async def serve(app: App, config: ServiceConfig) -> AsyncIterator[str]:
     """Serve `app` on a free port of loopback; gives its address, as `host:port`."""
     async with running(app, config) as server:
         yield address_of(server)
@@ -25,7 +25,7 @@ def address_of(server: Server) -> str:
 
 
 @asynccontextmanager
-async def running(app: App, config: Config) -> AsyncIterator[Server]:
+async def running(app: App, config: ServiceConfig) -> AsyncIterator[Server]:
     """Serve `app` on a free port of loopback."""
     anywhere = config.model_copy(update={"host": "127.0.0.1", "port": 0})
     settings = uvicorn_config(app, anywhere, log_config=None)

@@ -11,10 +11,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.handshake import PROTOCOL
+from {{cookiecutter.__package}}.rooms.auth.tokens import Tokens
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.tokens import Tokens
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.frames import PROTOCOL
 
 from ..configs import API_KEY
 from ..waiting import LIMIT_SECONDS, within

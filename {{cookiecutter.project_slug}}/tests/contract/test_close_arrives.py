@@ -14,12 +14,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame
 
-from {{cookiecutter.__package}}.http_protocol import RequestProtocol
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.gate import App, Receive, Scope, Send
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.server import uvicorn_config
-from {{cookiecutter.__package}}.socket_protocol import Answer, Framing, SocketProtocol
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.server.http_protocol import RequestProtocol
+from {{cookiecutter.__package}}.server.middleware import App, Receive, Scope, Send
+from {{cookiecutter.__package}}.server.run import uvicorn_config
+from {{cookiecutter.__package}}.server.socket_protocol import (
+    Answer,
+    Framing,
+    SocketProtocol,
+)
 
 from ..waiting import LIMIT_SECONDS, until, within
 from . import server

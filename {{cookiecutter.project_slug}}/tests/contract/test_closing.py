@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.engine import Room
-from {{cookiecutter.__package}}.rooms.events import Removed, RoomDeleted
-from {{cookiecutter.__package}}.rooms.gate import Receive, Scope, Send
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Room
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.events import Removed, RoomDeleted
+from {{cookiecutter.__package}}.server.middleware import Receive, Scope, Send
 
 from ..clock import ManualClock
 from ..configs import make_config

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from ..waiting import within
 from .conftest import Start

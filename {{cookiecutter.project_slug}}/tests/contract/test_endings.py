@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from ..clock import ManualClock
 from ..waiting import within

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import uvicorn
 
-from {{cookiecutter.__package}}.http_protocol import RequestProtocol
-from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.server import uvicorn_config
-from {{cookiecutter.__package}}.socket_protocol import SocketProtocol
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.server.http_protocol import RequestProtocol
+from {{cookiecutter.__package}}.server.run import uvicorn_config
+from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 
 from ..waiting import within
 from . import server

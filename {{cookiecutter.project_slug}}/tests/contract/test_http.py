@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from .conftest import Start
 from .service import KEY, Service

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from {{cookiecutter.__package}}.rooms.gate import App
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.server import Server
+from {{cookiecutter.__package}}.server.middleware import App
+from {{cookiecutter.__package}}.server.run import Server
 
 from .server import address_of, running
 from .service import Service

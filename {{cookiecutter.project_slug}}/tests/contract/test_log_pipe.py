@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from {{cookiecutter.__package}}.rooms.auth.tokens import Tokens
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.tokens import Tokens
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from ..configs import SECRET_KEY
 from ..processes import COMMAND, PROCESS_TIMEOUT, Process, started

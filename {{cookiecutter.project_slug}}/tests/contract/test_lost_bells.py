@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.events import Entry, Event
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.events import Entry, Event
 
 from ..waiting import within
 from .conftest import Pair

@@ -11,11 +11,11 @@ import pytest
 from websockets.protocol import State
 
 from {{cookiecutter.__package}}.rooms import metrics
-from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.backends.redis.client import connect, reach
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
-from {{cookiecutter.__package}}.rooms.events import Entry
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.redis.connect import connect, reach
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.events import Entry
 
 from ..processes import PROCESS_TIMEOUT, kill_worker, serving, workers
 from ..redis_server import RedisServer

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from {{cookiecutter.__package}} import about, page
-from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.web import about, page
 
 from ..processes import PROCESS_TIMEOUT, serving
 from ..waiting import PROCESS_LIMIT_SECONDS, until

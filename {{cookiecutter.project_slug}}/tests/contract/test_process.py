@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 
-from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from ..processes import COMMAND, PROCESS_TIMEOUT, require_console, serving, started
 from ..waiting import PROCESS_LIMIT_SECONDS, until

@@ -8,11 +8,11 @@ from typing import Literal
 import pytest
 from redis.asyncio import Redis
 
-from {{cookiecutter.__package}} import about
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.frames import Frame
-from {{cookiecutter.__package}}.rooms.redis.connect import connect, room_key
-from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.backends.redis.client import connect, room_key
+from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.frames import Frame
+from {{cookiecutter.__package}}.web import about
 
 from ..processes import PROCESS_TIMEOUT, Process, serving, workers
 from ..redis_server import RedisServer

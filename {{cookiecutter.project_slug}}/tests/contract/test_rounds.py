@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from .client import Frame
 from .conftest import Start

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from .conftest import Start
 from .service import Service

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.guesses import WINDOW_SECONDS
+from {{cookiecutter.__package}}.rooms.auth.throttle import WINDOW_SECONDS
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from ..clock import ManualClock

@@ -10,9 +10,9 @@ from typing import Any
 import jwt
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.handshake import PROTOCOL
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.frames import PROTOCOL
 
 from ..clock import ManualClock
 from ..configs import SECRET_KEY

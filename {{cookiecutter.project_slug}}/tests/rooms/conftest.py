@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.engine import Log, Presence
-from {{cookiecutter.__package}}.rooms.memory import MemoryLog, MemoryPresence
-from {{cookiecutter.__package}}.rooms.redis.connect import connect
-from {{cookiecutter.__package}}.rooms.redis.log import RedisLog
-from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Log, Presence
+from {{cookiecutter.__package}}.rooms.backends.memory import MemoryLog, MemoryPresence
+from {{cookiecutter.__package}}.rooms.backends.redis.client import connect
+from {{cookiecutter.__package}}.rooms.backends.redis.log import RedisLog
+from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
 
 from ..redis_server import RedisServer
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms import errors, feeds
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.engine import Page
-from {{cookiecutter.__package}}.rooms.handshake import Handshake
+from {{cookiecutter.__package}}.rooms import errors
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Page
+from {{cookiecutter.__package}}.rooms.backends.redis.client import connect
+from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.delivery import keeper as feeds
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.redis.connect import connect
-from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.tasks import end_tasks
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close, ClosedError
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close, ClosedError
 
 ROWS = pytest.mark.parametrize("close", list(Close), ids=lambda close: close.name)
 

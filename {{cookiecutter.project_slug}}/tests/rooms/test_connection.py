@@ -2,10 +2,10 @@
 
 import asyncio
 
-from {{cookiecutter.__package}}.rooms.connection import Connection
-from {{cookiecutter.__package}}.rooms.frames import as_frame
-from {{cookiecutter.__package}}.rooms.outbox import Outbox
-from {{cookiecutter.__package}}.rooms.rate import RateLimit
+from {{cookiecutter.__package}}.rooms.connections.connection import Connection
+from {{cookiecutter.__package}}.rooms.connections.outbox import Outbox
+from {{cookiecutter.__package}}.rooms.connections.rate import RateLimit
+from {{cookiecutter.__package}}.rooms.protocol.frames import as_frame
 
 from ..clock import ManualClock
 from ..waiting import within

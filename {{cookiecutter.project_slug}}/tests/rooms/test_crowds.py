@@ -5,9 +5,15 @@ from collections.abc import Callable, Coroutine, Iterable
 from itertools import pairwise
 from typing import Any
 
-from {{cookiecutter.__package}}.rooms.gate import Event, Gate, Receive, Scope, Send
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.tasks import Turns
+from {{cookiecutter.__package}}.server.middleware import (
+    Event,
+    Gate,
+    Receive,
+    Scope,
+    Send,
+)
 
 from ..configs import make_config
 from ..fakes import Socket

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.drain import Returns
+from {{cookiecutter.__package}}.rooms.connections.drain import Returns
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 MakeManager = Callable[..., ConnectionManager]
 CROWD = 400

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms import frames
-from {{cookiecutter.__package}}.rooms.closes import Close
+from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.connections.outbox import Send
+from {{cookiecutter.__package}}.rooms.delivery.stream import Feed
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
-from {{cookiecutter.__package}}.rooms.events import Entry
-from {{cookiecutter.__package}}.rooms.feed import Feed
-from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.outbox import Send
+from {{cookiecutter.__package}}.rooms.protocol import frames
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.events import Entry
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from ..fakes import QUIET, Listener, fail, inside, members, slow_down

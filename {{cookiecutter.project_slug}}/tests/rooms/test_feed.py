@@ -2,14 +2,14 @@
 
 import asyncio
 
-from {{cookiecutter.__package}}.rooms.connection import Connection
-from {{cookiecutter.__package}}.rooms.engine import Attendance, Room
-from {{cookiecutter.__package}}.rooms.events import Came, Entry, Went
-from {{cookiecutter.__package}}.rooms.feed import Feed
-from {{cookiecutter.__package}}.rooms.frames import spoken
-from {{cookiecutter.__package}}.rooms.outbox import Outbox
-from {{cookiecutter.__package}}.rooms.positions import Position
-from {{cookiecutter.__package}}.rooms.rate import RateLimit
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Attendance, Room
+from {{cookiecutter.__package}}.rooms.connections.connection import Connection
+from {{cookiecutter.__package}}.rooms.connections.outbox import Outbox
+from {{cookiecutter.__package}}.rooms.connections.rate import RateLimit
+from {{cookiecutter.__package}}.rooms.delivery.stream import Feed
+from {{cookiecutter.__package}}.rooms.protocol.events import Came, Entry, Went
+from {{cookiecutter.__package}}.rooms.protocol.frames import spoken
+from {{cookiecutter.__package}}.rooms.protocol.positions import Position
 
 from ..clock import ManualClock
 from ..fakes import Listener

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import JsonValue
 
-from {{cookiecutter.__package}}.rooms import frames
 from {{cookiecutter.__package}}.rooms.clock import rfc3339
-from {{cookiecutter.__package}}.rooms.events import Entry
+from {{cookiecutter.__package}}.rooms.protocol import frames
+from {{cookiecutter.__package}}.rooms.protocol.events import Entry
 
 
 @pytest.mark.parametrize("message_id", [None, "m1"])

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.gate import (
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.server.middleware import (
     App,
     Event,
     Gate,

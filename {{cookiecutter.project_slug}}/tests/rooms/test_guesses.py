@@ -2,8 +2,8 @@
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms.auth.throttle import WINDOW_SECONDS, GuessLimit
 from {{cookiecutter.__package}}.rooms.errors import TooManyGuessesError
-from {{cookiecutter.__package}}.rooms.guesses import WINDOW_SECONDS, GuessLimit
 
 from ..clock import ManualClock
 

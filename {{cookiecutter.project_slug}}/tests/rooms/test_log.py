@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.engine import Log
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Log
+from {{cookiecutter.__package}}.rooms.backends.memory import FEWEST_REMEMBERED
 from {{cookiecutter.__package}}.rooms.errors import LogLostError
-from {{cookiecutter.__package}}.rooms.memory import FEWEST_REMEMBERED
-from {{cookiecutter.__package}}.rooms.positions import Position
+from {{cookiecutter.__package}}.rooms.protocol.positions import Position
 
 from .conftest import HISTORY, Part
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close
-from {{cookiecutter.__package}}.rooms.engine import Room
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Room
+from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError
-from {{cookiecutter.__package}}.rooms.events import Event
-from {{cookiecutter.__package}}.rooms.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.events import Event
 
 from ..fakes import Socket, members, slow_down
 from ..waiting import until_told

@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.frames import Batch, as_frame, batches
-from {{cookiecutter.__package}}.rooms.outbox import Outbox
+from {{cookiecutter.__package}}.rooms.connections.outbox import Outbox
+from {{cookiecutter.__package}}.rooms.protocol.frames import Batch, as_frame, batches
 
 
 class Wire:

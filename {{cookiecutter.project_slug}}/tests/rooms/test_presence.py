@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.closes import Close, ClosedError
-from {{cookiecutter.__package}}.rooms.engine import Presence
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Presence
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close, ClosedError
 
 from .conftest import Part
 

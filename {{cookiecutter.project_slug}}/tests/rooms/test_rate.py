@@ -1,6 +1,6 @@
 """How fast a client may speak."""
 
-from {{cookiecutter.__package}}.rooms.rate import RateLimit
+from {{cookiecutter.__package}}.rooms.connections.rate import RateLimit
 
 from ..clock import ManualClock
 

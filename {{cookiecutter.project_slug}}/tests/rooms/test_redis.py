@@ -8,15 +8,15 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from {{cookiecutter.__package}}.rooms.errors import LogLostError, UnavailableError
-from {{cookiecutter.__package}}.rooms.events import Entry, events
-from {{cookiecutter.__package}}.rooms.redis.connect import (
+from {{cookiecutter.__package}}.rooms.backends.redis.client import (
     bell_channel,
     connect,
     room_key,
 )
-from {{cookiecutter.__package}}.rooms.redis.log import RedisLog
-from {{cookiecutter.__package}}.rooms.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.backends.redis.log import RedisLog
+from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.errors import LogLostError, UnavailableError
+from {{cookiecutter.__package}}.rooms.protocol.events import Entry, events
 
 from ..redis_server import RedisServer
 

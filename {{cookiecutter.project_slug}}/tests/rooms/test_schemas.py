@@ -5,8 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from {{cookiecutter.__package}}.rooms.frames import Frame
-from {{cookiecutter.__package}}.rooms.schemas import frame_schemas, name_schemas
+from {{cookiecutter.__package}}.rooms.protocol.frames import Frame
+from {{cookiecutter.__package}}.rooms.protocol.json_schemas import (
+    frame_schemas,
+    name_schemas,
+)
 
 
 class Line(BaseModel):

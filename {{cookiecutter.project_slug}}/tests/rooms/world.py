@@ -5,14 +5,19 @@ import json
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
+from {{cookiecutter.__package}}.rooms.backends.interfaces import (
+    Appended,
+    Engine,
+    Page,
+    Room,
+)
+from {{cookiecutter.__package}}.rooms.backends.memory import MemoryLog, MemoryPresence
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
-from {{cookiecutter.__package}}.rooms.connection import Connection
-from {{cookiecutter.__package}}.rooms.engine import Appended, Engine, Page, Room
-from {{cookiecutter.__package}}.rooms.events import Event
-from {{cookiecutter.__package}}.rooms.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.connections.connection import Connection
+from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.memory import MemoryLog, MemoryPresence
-from {{cookiecutter.__package}}.rooms.positions import Position
+from {{cookiecutter.__package}}.rooms.protocol.events import Event
+from {{cookiecutter.__package}}.rooms.protocol.positions import Position
 
 from ..configs import make_config
 

@@ -13,13 +13,13 @@ from django.test.utils import setup_databases, teardown_databases
 from django.utils.module_loading import import_string
 from pytest_django import DjangoDbBlocker, Settings
 
-from {{cookiecutter.__package}}.config import Config
-from {{cookiecutter.__package}}.realtime.application import build_application
-from {{cookiecutter.__package}}.realtime.bus import MemoryLayer
-from {{cookiecutter.__package}}.realtime.services import build_manager
-from {{cookiecutter.__package}}.rooms.gate import App
+from {{cookiecutter.__package}}.rooms.config import ServiceConfig
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
+from {{cookiecutter.__package}}.server.middleware import App
+from {{cookiecutter.__package}}.web.application import build_application
+from {{cookiecutter.__package}}.web.layer import MemoryLayer
+from {{cookiecutter.__package}}.web.manager import build_manager
 
 from .clock import ManualClock
 from .configs import make_config
@@ -81,7 +81,7 @@ async def make_manager(
         await layer.flush()
 
 
-def make_layer(config: Config) -> BaseChannelLayer:
+def make_layer(config: ServiceConfig) -> BaseChannelLayer:
     """Build a channel layer of a test's own, as the settings have it."""
     if config.redis_url is None:
         return MemoryLayer()

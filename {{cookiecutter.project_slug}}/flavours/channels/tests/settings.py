@@ -3,14 +3,15 @@
 import os
 from unittest import mock
 
+from {{cookiecutter.__package}}.config import Config
+
 from .configs import clean_environment
-from .flavour import CONFIG
 
 with (
     mock.patch.dict(os.environ, clean_environment(), clear=True),
-    mock.patch.dict(CONFIG.model_config, env_file=None),
+    mock.patch.dict(Config.model_config, env_file=None),
 ):
-    from {{cookiecutter.__package}}.settings import *  # noqa: F403 (settings are all names)
+    from {{cookiecutter.__package}}.web.settings import *  # noqa: F403 (settings are all names)
 
 # pytest shows what is logged, each test's own.
 LOGGING = {**LOGGING, "handlers": {"console": {"class": "logging.NullHandler"}}}  # noqa: F405 (as above)

@@ -14,13 +14,13 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test import RequestFactory
 
-from {{cookiecutter.__package}} import settings as own_settings
-from {{cookiecutter.__package}}.realtime import signals, tables
-from {{cookiecutter.__package}}.realtime.admin import RoomForm
-from {{cookiecutter.__package}}.realtime.lifespan import Lifespan
-from {{cookiecutter.__package}}.realtime.models import Room
-from {{cookiecutter.__package}}.rooms.gate import Event
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.server.middleware import Event
+from {{cookiecutter.__package}}.web import settings as own_settings
+from {{cookiecutter.__package}}.web import signals, tables
+from {{cookiecutter.__package}}.web.admin import RoomForm
+from {{cookiecutter.__package}}.web.lifespan import Lifespan
+from {{cookiecutter.__package}}.web.models import Room
 
 from .configs import make_config
 from .processes import PROCESS_TIMEOUT
@@ -114,7 +114,7 @@ def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> No
     environment = {
         **os.environ,
         "DATABASE_URL": f"sqlite:///{tmp_path / 'fresh.sqlite3'}",
-        "DJANGO_SETTINGS_MODULE": f"{package}.settings",
+        "DJANGO_SETTINGS_MODULE": f"{package}.web.settings",
     }
     program = f"import django; django.setup(); import {tables.__name__} as it; it.prepare_tables()"
     command = (sys.executable, "-c", program)

@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from {{cookiecutter.__package}}.realtime.bus import (
-    LayerBus,
-    MemoryLayer,
-    group_of,
-    say,
-)
-from {{cookiecutter.__package}}.rooms.events import Removed
+from {{cookiecutter.__package}}.rooms.protocol.events import Removed
+from {{cookiecutter.__package}}.web.layer import LayerBus, MemoryLayer, group_of, say
 
 from .waiting import within
 

@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from {{cookiecutter.__package}}.app import create_app
-from {{cookiecutter.__package}}.dependencies import get_manager
-from {{cookiecutter.__package}}.engines import build_manager
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
+from {{cookiecutter.__package}}.web.app import create_app
+from {{cookiecutter.__package}}.web.dependencies import get_manager
+from {{cookiecutter.__package}}.web.manager import build_manager
 
 from .clock import ManualClock
 from .configs import make_config

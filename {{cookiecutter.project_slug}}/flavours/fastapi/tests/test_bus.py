@@ -10,11 +10,11 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's name)
 
-from {{cookiecutter.__package}} import bus as module
-from {{cookiecutter.__package}}.bus import RedisBus
+from {{cookiecutter.__package}}.rooms.backends.redis.client import connect
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
-from {{cookiecutter.__package}}.rooms.events import Removed
-from {{cookiecutter.__package}}.rooms.redis.connect import connect
+from {{cookiecutter.__package}}.rooms.protocol.events import Removed
+from {{cookiecutter.__package}}.web import bus as module
+from {{cookiecutter.__package}}.web.bus import RedisBus
 
 from .redis_server import RedisServer
 from .waiting import within

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 from redis import Redis
 
-from {{cookiecutter.__package}}.engines import build_manager
-from {{cookiecutter.__package}}.rooms.engine import Room, RoomStore
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Room, RoomStore
+from {{cookiecutter.__package}}.rooms.backends.redis.client import connect
 from {{cookiecutter.__package}}.rooms.errors import NameTakenError
-from {{cookiecutter.__package}}.rooms.redis.connect import connect
-from {{cookiecutter.__package}}.store import MemoryRoomStore, RedisRoomStore
+from {{cookiecutter.__package}}.web.manager import build_manager
+from {{cookiecutter.__package}}.web.store import MemoryRoomStore, RedisRoomStore
 
 from .configs import make_config
 from .redis_server import RedisServer

@@ -2,15 +2,8 @@
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-
-def address_of(scope: Mapping[str, Any]) -> str:
-    """Return the client's address by an ASGI scope; empty where the server has none."""
-    address: str = (scope.get("client") or ("",))[0]
-    return address
 
 
 def network_of(address: str) -> str:

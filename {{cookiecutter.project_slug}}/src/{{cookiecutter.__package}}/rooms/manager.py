@@ -9,31 +9,26 @@ from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
 
-from ..config import Config
-from . import frames
-from .access import identify
+from .auth.identities import identify
+from .backends.interfaces import Engine, Page, RoomStore
 from .clock import Clock, rfc3339
-from .closes import Advice, Close, ClosedError
-from .connection import Connection
-from .drain import Returns, tell_all
-from .engine import Engine, Page, RoomStore
-from .errors import (
-    MemberNotFoundError,
-    MessageTooLargeError,
-    RoomNotFoundError,
-    UnavailableError,
-)
-from .events import EVERYWHERE, Came, Passing, Removed, RoomDeleted, SessionEnded
-from .feed import Feed
-from .feeds import Feeds
-from .handshake import Handshake
+from .config import ServiceConfig
+from .connections.connection import Connection
+from .connections.drain import Returns, tell_all
+from .connections.handshake import Handshake
+from .connections.outbox import CloseSocket, Outbox, Send
+from .connections.rate import RateLimit
+from .connections.roster import Roster
+from .connections.telemetry import facts, note_delivery, note_end, note_join, note_message
+from .delivery.keeper import Feeds
+from .delivery.stream import Feed
+from .errors import MemberNotFoundError, MessageTooLargeError, RoomNotFoundError, UnavailableError
 from .names import is_room_name
-from .outbox import CloseSocket, Outbox, Send
-from .positions import Position
-from .rate import RateLimit
-from .records import facts, note_delivery, note_end, note_join, note_message
+from .protocol import frames
+from .protocol.closes import Advice, Close, ClosedError
+from .protocol.events import EVERYWHERE, Came, Passing, Removed, RoomDeleted, SessionEnded
+from .protocol.positions import Position
 from .registry import RoomRegistry
-from .roster import Roster
 from .tasks import end_tasks
 from .tuning import DEFAULT, Tuning
 
@@ -54,7 +49,7 @@ class ConnectionManager(RoomRegistry):
 
     def __init__(
         self,
-        config: Config,
+        config: ServiceConfig,
         store: RoomStore,
         engine: Engine,
         *,

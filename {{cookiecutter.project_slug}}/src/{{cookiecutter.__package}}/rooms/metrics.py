@@ -9,7 +9,7 @@ from functools import partial
 import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from .closes import Close
+from .protocol.closes import Close
 
 CONTENT_TYPE = prometheus.CONTENT_TYPE_LATEST
 # Where several workers keep their numbers in files, so that each can tell those of all.

@@ -3,13 +3,13 @@
 import asyncio
 from contextlib import suppress
 
-from ..config import Config
+from .auth.throttle import GuessLimit
+from .auth.tokens import Tokens
+from .backends.interfaces import Room, RoomStore
 from .clock import Clock, SystemClock
-from .engine import Room, RoomStore
+from .config import ServiceConfig
 from .errors import NameTakenError, RoomNotFoundError, WrongPasswordError
-from .guesses import GuessLimit
 from .names import is_room_name
-from .tokens import Tokens
 from .tuning import DEFAULT, Tuning
 
 # A good hash takes about 100 MiB while it is made.
@@ -21,7 +21,7 @@ class RoomRegistry:
 
     def __init__(
         self,
-        config: Config,
+        config: ServiceConfig,
         store: RoomStore,
         clock: Clock | None = None,
         tuning: Tuning = DEFAULT,

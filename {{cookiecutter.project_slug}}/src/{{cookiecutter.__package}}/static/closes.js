@@ -1,4 +1,4 @@
-// Written by scripts/written.py, from rooms/closes.py.
+// Written by scripts/written.py, from rooms/protocol/closes.py.
 
 /**
  * @typedef {object} CloseRow

@@ -8,10 +8,10 @@ import django
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from . import about
-from .server import run
+from .server.run import run
+from .web import about
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.web.settings")
 
 
 def main() -> None:
@@ -24,10 +24,10 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(str(error))
     # Only now: Django's models need its settings.
-    from .realtime.tables import prepare_tables  # noqa: PLC0415 (see above)
+    from .web.tables import prepare_tables  # noqa: PLC0415 (see above)
 
     prepare_tables()
-    run(f"{__package__}.asgi:application", settings.SERVICE, reload=reload)
+    run(f"{__package__}.web.asgi:application", settings.SERVICE, reload=reload)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
-from {{cookiecutter.__package}}.realtime.bus import LayerBus, group_of, say
-from {{cookiecutter.__package}}.realtime.models import Room
-from {{cookiecutter.__package}}.realtime.services import get_manager, with_manager
-from {{cookiecutter.__package}}.rooms.closes import Close
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.web.layer import LayerBus, group_of, say
+from {{cookiecutter.__package}}.web.manager import get_manager, with_manager
+from {{cookiecutter.__package}}.web.models import Room
 
 from ..configs import clean_environment
 from ..conftest import make_layer

@@ -2,9 +2,10 @@
 
 import argparse
 
-from . import about
-from .config import Config, load_config
-from .server import run
+from .config import Config
+from .rooms.config import load_config
+from .server.run import run
+from .web import about
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
     parser.add_argument("--reload", action="store_true", help="restart when a source file changes")
     reload: bool = parser.parse_args().reload
     # By its name: a process that only watches others has no need of the application.
-    run(f"{about.PACKAGE}.app:create_app", load_config(Config), reload=reload, factory=True)
+    run(f"{about.PACKAGE}.web.app:create_app", load_config(Config), reload=reload, factory=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+"""The HTTP calls."""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Status
+from ninja.errors import HttpError, ValidationError
+from ninja.responses import Response
+from ninja.security import APIKeyHeader
+
+from ..rooms import metrics
+from ..rooms.errors import RoomsError
+from ..rooms.protocol.frames import problems
+from . import about, access
+from .manager import manager_of
+from .schemas import (
+    CreatedRoom,
+    Health,
+    IssuedToken,
+    NewMessage,
+    NewRoom,
+    Problem,
+    SaidMessage,
+    TokenRequest,
+)
+
+
+class RequireKey(APIKeyHeader):
+    """Lets only a caller with the API key pass."""
+
+    param_name = "Authorization"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> bool:
+        """Whether the caller may go on."""
+        access.require_key(key, manager_of(request).config)
+        return True
+
+
+class GuestOrKey(APIKeyHeader):
+    """Lets guests pass too where they are allowed; `request.auth` says who is trusted."""
+
+    param_name = "Authorization"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> str:
+        """Who the caller is."""
+        trusted = access.guest_or_key(key, manager_of(request).config)
+        return "trusted" if trusted else "guest"
+
+
+api = NinjaAPI(title=about.TITLE, version=about.VERSION, description=about.SUMMARY)
+
+
+@api.get("/readyz", tags=["health"], response={200: Health, 503: Problem})
+async def readyz(request: HttpRequest) -> Status[Health | Problem]:
+    """Whether the process takes clients."""
+    if await manager_of(request).ready():
+        return Status(200, Health(status="ok"))
+    return Status(503, Problem(detail="This process takes no clients now."))
+
+
+@api.get("/metrics", include_in_schema=False)
+async def read_metrics(request: HttpRequest) -> HttpResponse:
+    """What Prometheus scrapes."""
+    scope = request.scope  # type: ignore[attr-defined]  # ASGI's
+    access.check_reader(scope, manager_of(request).config)
+    return HttpResponse(metrics.expose(), content_type=metrics.CONTENT_TYPE)
+
+
+@api.post(
+    "/rooms",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={201: CreatedRoom, 401: Problem, 409: Problem, 422: Problem},
+)
+async def create_room(request: HttpRequest, room: NewRoom) -> Status[CreatedRoom]:
+    """Create a room."""
+    created = await manager_of(request).create_room(
+        room.name, password=room.password, capacity=room.capacity, presence=room.presence
+    )
+    return Status(201, CreatedRoom(name=created.name))
+
+
+@api.delete(
+    "/rooms/{room}",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={204: None, 401: Problem, 404: Problem},
+)
+async def delete_room(request: HttpRequest, room: str) -> Status[None]:
+    """Delete a room; its members' connections close."""
+    await manager_of(request).close_room(room)
+    return Status(204, None)
+
+
+@api.post(
+    "/rooms/{room}/tokens",
+    tags=["rooms"],
+    auth=GuestOrKey(),
+    response={201: IssuedToken, **dict.fromkeys((401, 403, 404, 422, 429), Problem)},
+)
+async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> Status[IssuedToken]:
+    """Exchange a name, and a password where the room has one, for a token."""
+    trusted = request.auth == "trusted"  # type: ignore[attr-defined]  # ninja sets it
+    address = None if trusted else request.META["REMOTE_ADDR"]
+    token = await manager_of(request).issue_token(
+        room, body.user, body.ttl, address=address, password=body.password
+    )
+    return Status(201, IssuedToken(token=token, expires_in=body.ttl))
+
+
+@api.post(
+    "/rooms/{room}/messages",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={202: SaidMessage, 401: Problem, 404: Problem, 413: Problem, 422: Problem},
+)
+async def say(request: HttpRequest, room: str, message: NewMessage) -> Status[SaidMessage]:
+    """Say something to a room."""
+    position = await manager_of(request).publish(room, message.body, message.sender)
+    return Status(202, SaidMessage(position=position))
+
+
+@api.delete(
+    "/rooms/{room}/members/{path:user}",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={204: None, 401: Problem, 404: Problem},
+)
+async def remove_member(request: HttpRequest, room: str, user: str) -> Status[None]:
+    """Close a user's connections to a room, in whatever process."""
+    await manager_of(request).remove_user(room, user)
+    return Status(204, None)
+
+
+@api.exception_handler(RoomsError)
+def rooms_error(request: HttpRequest, error: RoomsError) -> HttpResponse:
+    """Answer a call that cannot be carried out."""
+    return Response({"detail": str(error)}, status=error.status, headers=error.headers)
+
+
+@api.exception_handler(ValidationError)
+def validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Answer a body that has other fields than it takes."""
+    detail = problems(error.errors, skip=2)
+    return Response({"detail": detail}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+@api.exception_handler(HttpError)
+def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """Answer a body that can't be read, which ninja calls a bad request."""
+    unreadable = error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__ is not None
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if unreadable else error.status_code
+    return Response({"detail": str(error)}, status=status)

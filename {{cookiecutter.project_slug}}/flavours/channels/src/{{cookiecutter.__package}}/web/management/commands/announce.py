@@ -1,0 +1,31 @@
+"""`manage.py announce`: say something to a room, from whatever process."""
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ....rooms.errors import RoomsError
+from ...manager import with_manager
+from ...schemas import SERVICE_USER
+
+
+class Command(BaseCommand):
+    """Publishes a message to the members of a room."""
+
+    help = "Says a text to a room. Takes REDIS_URL: without it, rooms live in another process."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the room and the text."""
+        parser.add_argument("room")
+        parser.add_argument("text")
+        parser.add_argument("--from", dest="sender", default=SERVICE_USER)
+
+    def handle(self, *, room: str, text: str, sender: str, **_: object) -> None:
+        """Say it, and print its position."""
+        if settings.SERVICE.redis_url is None:
+            raise CommandError(
+                "REDIS_URL is not set, so the rooms live in the memory of the process that serves."
+            )
+        try:
+            self.stdout.write(with_manager(lambda manager: manager.publish(room, text, sender)))
+        except RoomsError as error:
+            raise CommandError(str(error)) from error

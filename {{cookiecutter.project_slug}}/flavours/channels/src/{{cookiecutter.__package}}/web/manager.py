@@ -1,0 +1,90 @@
+"""The connection manager of this process."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import cache
+from typing import Any, TypeVar
+
+from asgiref.sync import async_to_sync
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import BaseChannelLayer, channel_layers
+from django.conf import settings
+from django.http import HttpRequest
+
+from ..rooms.backends.interfaces import Engine
+from ..rooms.backends.memory import MemoryLog, MemoryPresence
+from ..rooms.backends.redis.backend import RedisEngine
+from ..rooms.backends.redis.client import connect
+from ..rooms.backends.redis.log import RedisLog
+from ..rooms.backends.redis.presence import RedisPresence
+from ..rooms.clock import Clock
+from ..rooms.config import ServiceConfig
+from ..rooms.manager import ConnectionManager
+from ..rooms.tuning import DEFAULT, Tuning
+from .about import PACKAGE
+from .layer import LayerBus
+from .store import DjangoRoomStore
+
+T = TypeVar("T")
+
+
+def build_manager(
+    config: ServiceConfig,
+    layer: BaseChannelLayer,
+    *,
+    clock: Clock | None = None,
+    tuning: Tuning = DEFAULT,
+) -> ConnectionManager:
+    """Build the connection manager that these settings ask for."""
+    bus = LayerBus(layer)
+    engine: Engine
+    if config.redis_url is None:
+        engine = Engine(MemoryLog(config.history), MemoryPresence(), bus)
+    else:
+        redis = connect(config.redis_url)
+        log = RedisLog(redis, PACKAGE, config.history, rings=False)
+        engine = RedisEngine(log, RedisPresence(redis, PACKAGE), bus, redis)
+    manager = ConnectionManager(config, DjangoRoomStore(), engine, clock=clock, tuning=tuning)
+    bus.publish = manager.publish
+    return manager
+
+
+@cache
+def get_manager() -> ConnectionManager:
+    """The manager that the application of this process is built around."""
+    return build_own()
+
+
+def build_own() -> ConnectionManager:
+    """Build a manager by this project's settings."""
+    return build_manager(settings.SERVICE, channel_layers[DEFAULT_CHANNEL_LAYER])
+
+
+def manager_of(request: HttpRequest) -> ConnectionManager:
+    """The manager of the application that serves a request; a test's own, where it has one."""
+    state = getattr(request, "scope", {}).get("state", {})
+    manager: ConnectionManager = state.get("manager") or get_manager()
+    return manager
+
+
+def with_manager(call: Callable[[ConnectionManager], Coroutine[Any, Any, T]]) -> T:
+    """Call the manager from synchronous code.
+
+    In a process that serves, it is that process's. Elsewhere, in a command for example, it is one
+    for this call, which reaches the others by Redis.
+    """
+
+    async def calling() -> T:
+        loop = get_manager().loop
+        if loop is asyncio.get_running_loop():
+            return await call(get_manager())
+        if loop is not None:
+            there = asyncio.run_coroutine_threadsafe(call(get_manager()), loop)
+            return await asyncio.wrap_future(there)
+        manager = build_own()
+        try:
+            return await call(manager)
+        finally:
+            await manager.stop()
+
+    return async_to_sync(calling)()

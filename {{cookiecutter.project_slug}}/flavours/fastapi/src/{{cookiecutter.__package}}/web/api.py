@@ -1,0 +1,103 @@
+"""The HTTP calls."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from .dependencies import Address, IsTrusted, Manager, RequireKey
+from .schemas import (
+    CreatedRoom,
+    Health,
+    IssuedToken,
+    NewMessage,
+    NewRoom,
+    Problem,
+    SaidMessage,
+    TokenRequest,
+)
+
+Responses = dict[int | str, dict[str, Any]]
+
+router = APIRouter(responses={422: {"model": Problem}, 503: {"model": Problem}})
+_401: Responses = {401: {"model": Problem}}
+_401_404: Responses = {**_401, 404: {"model": Problem}}
+
+
+@router.get("/readyz", tags=["health"], response_model=Health, responses={503: {"model": Problem}})
+async def readyz(manager: Manager) -> Response | Health:
+    """Whether the process takes clients."""
+    if await manager.ready():
+        return Health(status="ok")
+    return JSONResponse({"detail": "This process takes no clients now."}, 503)
+
+
+@router.post(
+    "/rooms",
+    status_code=201,
+    tags=["rooms"],
+    dependencies=[RequireKey],
+    responses={**_401, 409: {"model": Problem}},
+)
+async def create_room(room: NewRoom, manager: Manager) -> CreatedRoom:
+    """Create a room."""
+    created = await manager.create_room(
+        room.name, password=room.password, capacity=room.capacity, presence=room.presence
+    )
+    return CreatedRoom(name=created.name)
+
+
+@router.delete(
+    "/rooms/{room}",
+    status_code=204,
+    tags=["rooms"],
+    dependencies=[RequireKey],
+    responses=_401_404,
+)
+async def delete_room(room: str, manager: Manager) -> None:
+    """Delete a room; its members' connections close."""
+    await manager.close_room(room)
+
+
+@router.post(
+    "/rooms/{room}/tokens",
+    status_code=201,
+    tags=["rooms"],
+    responses={**_401_404, 403: {"model": Problem}, 429: {"model": Problem}},
+)
+async def issue_token(
+    room: str, request: TokenRequest, manager: Manager, address: Address, *, trusted: IsTrusted
+) -> IssuedToken:
+    """Exchange a name, and a password where the room has one, for a token."""
+    token = await manager.issue_token(
+        room,
+        request.user,
+        request.ttl,
+        address=None if trusted else address,
+        password=request.password,
+    )
+    return IssuedToken(token=token, expires_in=request.ttl)
+
+
+@router.post(
+    "/rooms/{room}/messages",
+    status_code=202,
+    tags=["rooms"],
+    dependencies=[RequireKey],
+    responses={**_401_404, 413: {"model": Problem}},
+)
+async def say(room: str, message: NewMessage, manager: Manager) -> SaidMessage:
+    """Say something to a room."""
+    return SaidMessage(position=await manager.publish(room, message.body, message.sender))
+
+
+@router.delete(
+    "/rooms/{room}/members/{user:path}",
+    status_code=204,
+    tags=["rooms"],
+    dependencies=[RequireKey],
+    responses=_401_404,
+)
+async def remove_member(room: str, user: str, manager: Manager) -> None:
+    """Close a user's connections to a room, in whatever process."""
+    await manager.remove_user(room, user)

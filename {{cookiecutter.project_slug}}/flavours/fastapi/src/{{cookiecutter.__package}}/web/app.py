@@ -1,0 +1,88 @@
+"""The FastAPI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ..config import Config
+from ..rooms.config import ServiceConfig, load_config
+from ..rooms.errors import RoomsError
+from ..rooms.protocol.frames import problems
+from ..server.middleware import Gate
+from . import about, api, page, pages, sockets
+from .dependencies import check_caller, manager_of
+from .manager import build_manager
+
+
+def create_app(config: ServiceConfig | None = None) -> FastAPI:
+    """Build the application, with settings from the environment if none are given."""
+    config = config or load_config(Config)
+    app = FastAPI(
+        title=about.TITLE,
+        version=about.VERSION,
+        description=about.SUMMARY,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        # A body is JSON, whatever its header says: the same in every flavour.
+        strict_content_type=False,
+    )
+    app.state.config = config
+    app.state.manager = build_manager(config)
+    app.mount("/static", pages.Files(directory=page.STATIC))
+    for router in (pages.router, api.router, sockets.router):
+        app.include_router(router)
+    app.exception_handler(RoomsError)(_rooms_error)
+    app.exception_handler(Exception)(_failure)
+    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(RequestValidationError)(_validation_error)
+    if config.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=config.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+        )
+    app.add_middleware(Gate, config=config)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    manager = manager_of(app)
+    await manager.start()
+    # The server drains this manager when it stops.
+    yield {"manager": manager}
+    await manager.stop()
+
+
+async def _rooms_error(_: Request, error: RoomsError) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, error.status, dict(error.headers))
+
+
+async def _failure(_: Request, __: Exception) -> JSONResponse:
+    # The server logs it, with its traceback.
+    return JSONResponse({"detail": "Internal error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
+    # FastAPI calls a body that it can't read a bad request.
+    unreadable = error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__ is not None
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if unreadable else error.status_code
+    return JSONResponse({"detail": error.detail}, status, error.headers)
+
+
+async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+    # FastAPI reads the body first, but who may not call is told only that.
+    try:
+        check_caller(request)
+    except RoomsError as unauthorized:
+        return await _rooms_error(request, unauthorized)
+    detail = problems(error.errors(), skip=1)
+    return JSONResponse({"detail": detail}, HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -1,0 +1,71 @@
+"""What endpoints ask for. A test replaces any of these by `app.dependency_overrides`."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request, Security
+from fastapi.requests import HTTPConnection
+from fastapi.security import APIKeyHeader
+
+from ..rooms.config import ServiceConfig
+from ..rooms.manager import ConnectionManager
+from ..server.handshake import address_of
+from . import access
+
+_authorization = APIKeyHeader(
+    name="Authorization", auto_error=False, description="`Bearer <API_KEY>`"
+)
+
+
+def get_config(connection: HTTPConnection) -> ServiceConfig:
+    """The settings."""
+    config: ServiceConfig = connection.app.state.config
+    return config
+
+
+def get_manager(connection: HTTPConnection) -> ConnectionManager:
+    """The connection manager, for HTTP calls and sockets alike."""
+    manager: ConnectionManager = connection.app.state.manager
+    return manager
+
+
+def manager_of(app: FastAPI) -> ConnectionManager:
+    """The manager that endpoints get, an override included, for what has no request."""
+    overriding = app.dependency_overrides.get(get_manager)
+    manager: ConnectionManager = overriding() if overriding else app.state.manager
+    return manager
+
+
+ConfigDependency = Annotated[ServiceConfig, Depends(get_config)]
+Manager = Annotated[ConnectionManager, Depends(get_manager)]
+Authorization = Annotated[str | None, Security(_authorization)]
+
+
+def require_key(authorization: Authorization, config: ConfigDependency) -> None:
+    """Let only a caller with the API key pass."""
+    access.require_key(authorization, config)
+
+
+def is_trusted(authorization: Authorization, config: ConfigDependency) -> bool:
+    """Let guests pass where they are allowed; whether the caller has the API key."""
+    return access.guest_or_key(authorization, config)
+
+
+def get_address(request: Request) -> str:
+    """The caller's address; empty where the server has none."""
+    return address_of(request.scope)
+
+
+def check_caller(request: Request) -> None:
+    """Do for a request what its endpoint asks for of the two above.
+
+    Raises:
+        UnauthorizedError: the caller may not make this call.
+    """
+    asked = {one.call for one in request.scope["route"].dependant.dependencies}
+    for check in asked.intersection({require_key, is_trusted}):
+        check(request.headers.get("Authorization"), get_config(request))
+
+
+RequireKey = Depends(require_key)
+Address = Annotated[str, Depends(get_address)]
+IsTrusted = Annotated[bool, Depends(is_trusted)]

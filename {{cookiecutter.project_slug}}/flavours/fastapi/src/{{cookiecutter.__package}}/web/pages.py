@@ -1,0 +1,58 @@
+"""What a browser is shown, and Prometheus."""
+
+from mimetypes import MimeTypes
+from os import PathLike
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from ..rooms import metrics
+from . import page
+from .access import check_reader
+from .dependencies import ConfigDependency
+
+router = APIRouter(include_in_schema=False)
+
+# The machine's table may call scripts plain text, which no browser runs.
+_types = MimeTypes()
+for _suffix, _type in page.TYPES.items():
+    _types.add_type(_type, _suffix)
+
+
+class Files(StaticFiles):
+    """Serves files under the same types on every machine."""
+
+    def file_response(self, full_path: str | PathLike[str], *args: Any, **more: Any) -> Response:
+        """Answer with a file."""
+        response = super().file_response(full_path, *args, **more)
+        kind = _types.guess_type(full_path)[0] or "application/octet-stream"
+        charset = "; charset=utf-8" if kind.startswith("text/") else ""
+        response.headers["Content-Type"] = kind + charset
+        return response
+
+
+@router.get("/")
+async def index(config: ConfigDependency) -> Response:
+    """The page on which people talk."""
+    return Response(page.rooms_page(debug=config.debug), headers=page.HEADERS)
+
+
+@router.get("/docs/socket")
+async def protocol() -> Response:
+    """The page that shows the protocol."""
+    return Response(page.protocol_page(), headers=page.HEADERS)
+
+
+@router.get("/asyncapi.json")
+async def asyncapi() -> JSONResponse:
+    """The description of the protocol."""
+    return JSONResponse(page.protocol())
+
+
+@router.get("/metrics")
+async def read_metrics(request: Request, config: ConfigDependency) -> Response:
+    """What Prometheus scrapes."""
+    check_reader(request.scope, config)
+    return Response(metrics.expose(), headers={"Content-Type": metrics.CONTENT_TYPE})

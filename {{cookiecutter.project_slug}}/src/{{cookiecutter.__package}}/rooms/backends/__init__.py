@@ -1,0 +1,1 @@
+"""Where rooms, messages and members are kept."""

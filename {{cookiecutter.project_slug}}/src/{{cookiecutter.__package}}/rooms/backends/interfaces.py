@@ -1,0 +1,179 @@
+"""What the manager needs from an engine: where rooms, messages and members are kept.
+
+The log is the truth, and the bus is only a bell: a message that is missed on the bus is read
+from the log.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from ..protocol.events import Came, Entry, Event, Went
+from ..protocol.positions import Position
+
+
+class Page(NamedTuple):
+    """The messages that follow a position, or the first of them; and the newest position."""
+
+    newest: Position
+    entries: list[Entry]
+
+    def follows(self, after: Position) -> bool:
+        """Whether nothing is missing between `after` and this page."""
+        if after.epoch != self.newest.epoch:
+            return False
+        if self.entries:
+            return self.entries[0].offset == after.offset + 1
+        return after.offset == self.newest.offset
+
+
+class Appended(NamedTuple):
+    """Where a message stands; `again` if it stood there before."""
+
+    position: Position
+    again: bool
+
+
+class Attendance(NamedTuple):
+    """Who is in a room. The version grows with every change."""
+
+    version: int
+    members: list[str]
+
+
+class Roll(NamedTuple):
+    """What calling the roll of a room found.
+
+    `lost`: this process was taken for dead, so that its connections have to join again.
+    `went`: members of dead processes, who have just been struck off.
+    `removed`: those of this process's connections that were removed of late.
+    """
+
+    version: int
+    lost: bool = False
+    went: tuple[Went, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a room is; `capacity` in members, None for the service's default."""
+
+    name: str
+    capacity: int | None = None
+    presence: bool = True
+    locked: bool = False
+
+
+class RoomStore(Protocol):
+    """Which rooms there are."""
+
+    async def create(self, room: Room, password: str | None) -> None:
+        """Keep a new room.
+
+        Raises:
+            NameTakenError: there is one of this name.
+        """
+
+    async def get(self, name: str) -> Room | None:
+        """Find a room; any text may be asked for."""
+
+    async def existing(self, names: Collection[str]) -> set[str]:
+        """Tell which of these rooms there are."""
+
+    async def delete(self, name: str) -> bool:
+        """Forget a room; False if there was none."""
+
+    async def check_password(self, name: str, password: str) -> bool:
+        """Whether this is the room's password; without blocking the event loop."""
+
+
+class Log(Protocol):
+    """What was said in each room, in order: the last HISTORY messages.
+
+    A log begins when it is first asked for. `rings`: whether appending rings the bus as well.
+    """
+
+    rings: bool
+
+    async def append(
+        self, room: str, text: str, once: str | None = None, known: Position | None = None
+    ) -> Appended:
+        """Give a message its position, unless one with the same `once` has its own.
+
+        Raises:
+            LogLostError: the log has not got `known`, which it gave out before.
+        """
+
+    async def read(self, room: str, after: Position | None, limit: int) -> Page:
+        """Read up to `limit` messages after a position; none without a position."""
+
+    async def begin_anew(self, room: str, known: Position) -> None:
+        """Give the log a new epoch, if it has not got `known` any more."""
+
+    async def delete(self, room: str) -> None:
+        """Forget all that was said in a room."""
+
+
+class Presence(Protocol):
+    """Who is in each room. A user with several connections is one member."""
+
+    async def join(
+        self, room: str, user: str, connection: str, capacity: int | None = None
+    ) -> Came | None:
+        """Let a connection in; `Came` if it is the user's first.
+
+        Raises:
+            ClosedError: a new member would be more than `capacity`.
+        """
+
+    async def leave(self, room: str, connection: str) -> Went | None:
+        """Let a connection out; `Went` if it was the user's last."""
+
+    async def remove(self, room: str, user: str) -> Went | None:
+        """Take a user's connections out; None if there were none."""
+
+    async def members(self, room: str) -> Attendance:
+        """Name the members."""
+
+    async def call_roll(self, room: str) -> Roll:
+        """Tell that this process lives, and strike off the members of those that don't."""
+
+
+class Bus(Protocol):
+    """Carries events between the processes. It may lose some, or change their order."""
+
+    def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
+        """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
+
+    async def subscribe(self, room: str) -> None:
+        """Hear of a room."""
+
+    async def unsubscribe(self, room: str) -> None:
+        """Hear no more of it."""
+
+    async def send(self, room: str, event: Event) -> None:
+        """Tell every process that hears of a room, this one too."""
+
+    async def close(self) -> None:
+        """Hear nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The three together, and what they rest on."""
+
+    log: Log
+    presence: Presence
+    bus: Bus
+
+    async def ping(self) -> None:
+        """Make sure that it works.
+
+        Raises:
+            UnavailableError: it can't be reached.
+        """
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self.bus.close()

@@ -1,0 +1,153 @@
+"""The embedded engine: messages and members in this process's memory."""
+
+import time
+from collections import Counter, OrderedDict, deque
+from itertools import islice
+
+from ..errors import LogLostError
+from ..protocol.closes import Close, ClosedError
+from ..protocol.events import Came, Entry, Went
+from ..protocol.positions import Position
+from .interfaces import Appended, Attendance, Page, Roll
+
+# For how many messages at the least it is known that they were said.
+FEWEST_REMEMBERED = 1_000
+
+
+class _RoomLog:
+    def __init__(self, epoch: int, history: int) -> None:
+        self.newest = Position(epoch, 0)
+        # The newest last. Plain text and numbers, of which there may be millions: the garbage
+        # collector looks at none of them.
+        self.texts: deque[str] = deque(maxlen=history)
+        self.said: OrderedDict[str, int] = OrderedDict()
+
+
+class MemoryLog:
+    """Logs that are gone when the process ends; see `Log`."""
+
+    rings = False
+
+    def __init__(self, history: int) -> None:
+        self._history = history
+        self._rooms: dict[str, _RoomLog] = {}
+        self._epoch = 0
+
+    async def append(
+        self, room: str, text: str, once: str | None = None, known: Position | None = None
+    ) -> Appended:
+        """Give a message its position, unless one with the same `once` has its own."""
+        log = self._log(room)
+        if known and known.epoch != log.newest.epoch:
+            raise LogLostError
+        if once is not None and once in log.said:
+            return Appended(Position(log.newest.epoch, log.said[once]), again=True)
+        position = log.newest = Position(log.newest.epoch, log.newest.offset + 1)
+        log.texts.append(text)
+        if once is not None:
+            log.said[once] = position.offset
+            if len(log.said) > max(self._history, FEWEST_REMEMBERED):
+                log.said.popitem(last=False)
+        return Appended(position, again=False)
+
+    async def read(self, room: str, after: Position | None, limit: int) -> Page:
+        """Read up to `limit` messages after a position."""
+        log = self._log(room)
+        if after is None or after.epoch != log.newest.epoch:
+            return Page(log.newest, [])
+        missed = min(max(log.newest.offset - after.offset, 0), len(log.texts))
+        start = len(log.texts) - missed
+        texts = islice(log.texts, start, start + limit)
+        first = log.newest.offset - missed + 1
+        entries = [
+            Entry(epoch=after.epoch, offset=offset, text=text)
+            for offset, text in enumerate(texts, first)
+        ]
+        return Page(log.newest, entries)
+
+    async def begin_anew(self, room: str, known: Position) -> None:
+        """Do nothing: as long as the process lives, it loses nothing."""
+
+    async def delete(self, room: str) -> None:
+        """Forget all that was said in a room."""
+        self._rooms.pop(room, None)
+
+    def _log(self, room: str) -> _RoomLog:
+        if room not in self._rooms:
+            # Never the same twice: positions grow whatever the clock does.
+            self._epoch = max(self._epoch + 1, time.time_ns() // 1_000)
+            self._rooms[room] = _RoomLog(self._epoch, self._history)
+        return self._rooms[room]
+
+
+class _RoomMembers:
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.connections: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
+
+
+class MemoryPresence:
+    """The members of this process's rooms; see `Presence`."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, _RoomMembers] = {}
+        # The rooms of connections that were taken out, until they are gone.
+        self._removed: dict[str, str] = {}
+        self._newest = 0
+
+    async def join(
+        self, room: str, user: str, connection: str, capacity: int | None = None
+    ) -> Came | None:
+        """Let a connection in; `Came` if it is the user's first."""
+        members = self._members(room)
+        if connection in members.connections:
+            return None
+        first = user not in members.counts
+        if first and capacity is not None and len(members.counts) >= capacity:
+            raise ClosedError(Close.ROOM_FULL)
+        members.connections[connection] = user
+        members.counts[user] += 1
+        return Came(version=self._change(members), user=user) if first else None
+
+    async def leave(self, room: str, connection: str) -> Went | None:
+        """Let a connection out; `Went` if it was the user's last."""
+        self._removed.pop(connection, None)
+        members = self._members(room)
+        user = members.connections.pop(connection, None)
+        if user is None:
+            return None
+        members.counts[user] -= 1
+        if members.counts[user]:
+            return None
+        del members.counts[user]
+        if not members.counts:
+            del self._rooms[room]
+        return Went(version=self._change(members), user=user)
+
+    async def remove(self, room: str, user: str) -> Went | None:
+        """Take a user's connections out; None if there were none."""
+        theirs = [one for one, whose in self._members(room).connections.items() if whose == user]
+        went = None
+        for connection in theirs:
+            went = await self.leave(room, connection)
+            self._removed[connection] = room
+        return went
+
+    async def members(self, room: str) -> Attendance:
+        """Name the members."""
+        members = self._members(room)
+        return Attendance(members.version, list(members.counts))
+
+    async def call_roll(self, room: str) -> Roll:
+        """Find nobody dead: they would have died with this process."""
+        removed = tuple(one for one, where in self._removed.items() if where == room)
+        return Roll(self._members(room).version, removed=removed)
+
+    def _members(self, room: str) -> _RoomMembers:
+        return self._rooms.setdefault(room, _RoomMembers(self._newest))
+
+    def _change(self, members: _RoomMembers) -> int:
+        members.version += 1
+        self._newest = max(self._newest, members.version)
+        return members.version

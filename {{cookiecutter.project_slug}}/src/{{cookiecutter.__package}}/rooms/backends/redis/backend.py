@@ -1,0 +1,24 @@
+"""Messages and members in Redis, with whatever bus."""
+
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from ..interfaces import Engine
+from .client import reach
+
+
+@dataclass(frozen=True, slots=True)
+class RedisEngine(Engine):
+    """An engine that rests on a Redis server."""
+
+    redis: Redis
+
+    async def ping(self) -> None:
+        """Make sure that Redis can be reached."""
+        await reach(self.redis.ping)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self.bus.close()
+        await self.redis.aclose()

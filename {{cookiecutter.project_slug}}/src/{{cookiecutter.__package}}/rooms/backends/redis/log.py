@@ -1,0 +1,63 @@
+"""What was said in each room, in Redis: a hash for the newest position, and a stream."""
+
+import json
+
+from redis.asyncio import Redis
+
+from ...errors import LogLostError
+from ...protocol.events import Entry
+from ...protocol.positions import Position
+from ..interfaces import Appended, Page
+from ..memory import FEWEST_REMEMBERED
+from .client import bell_channel, reach, room_key, script
+
+# How long a room's messages are kept in which nobody is, and nobody speaks.
+_IDLE_SECONDS = 7 * 24 * 3600
+
+
+class RedisLog:
+    """Logs that are shared by all processes; see `Log`."""
+
+    def __init__(self, redis: Redis, prefix: str, history: int, *, rings: bool) -> None:
+        self.rings = rings
+        self._redis = redis
+        self._prefix = prefix
+        self._history = history
+        self._append = script(redis, "append")
+        self._read = script(redis, "read")
+        self._begin_anew = script(redis, "begin_anew")
+
+    async def append(
+        self, room: str, text: str, once: str | None = None, known: Position | None = None
+    ) -> Appended:
+        """Give a message its position, unless one with the same `once` has its own."""
+        limits = (self._history, max(self._history, FEWEST_REMEMBERED), _IDLE_SECONDS)
+        bell = (bell_channel(self._prefix, room), json.dumps(text)) if self.rings else ("", "")
+        args = (text, once or "", *limits, *(known or ("", "")), *bell)
+        found = await self._append(self._keys(room), args, repeat=once is not None)
+        if not found:
+            raise LogLostError
+        epoch, offset, again = found
+        return Appended(Position(int(epoch), int(offset)), again=bool(again))
+
+    async def read(self, room: str, after: Position | None, limit: int) -> Page:
+        """Read up to `limit` messages after a position."""
+        args = (*(after or ("", "")), limit, _IDLE_SECONDS)
+        epoch, offset, found = await self._read(self._keys(room), args)
+        return Page(Position(int(epoch), int(offset)), [_entry(*one) for one in found])
+
+    async def begin_anew(self, room: str, known: Position) -> None:
+        """Give the log a new epoch, if it has not got `known` any more."""
+        await self._begin_anew(self._keys(room)[:1], known)
+
+    async def delete(self, room: str) -> None:
+        """Forget all that was said in a room."""
+        await reach(lambda: self._redis.delete(*self._keys(room)))
+
+    def _keys(self, room: str) -> list[str]:
+        return [room_key(self._prefix, room, name) for name in ("head", "messages", "said")]
+
+
+def _entry(position: str, fields: list[str]) -> Entry:
+    epoch, offset = position.split("-")
+    return Entry(epoch=int(epoch), offset=int(offset), text=fields[1])

@@ -1,0 +1,81 @@
+"""Who is in each room, in Redis. Each process has a lease, and its members go when that ends."""
+
+import secrets
+from typing import Any
+
+from redis.asyncio import Redis
+
+from ...protocol.closes import Close, ClosedError
+from ...protocol.events import Came, Went
+from ..interfaces import Attendance, Roll
+from .client import reach, room_key, script
+
+LEASE_SECONDS = 15.0
+_FULL = -1
+# For so long a process that was cut off may yet learn whom it is to send away.
+_REMOVED_MS = 24 * 3600 * 1000
+
+
+class RedisPresence:
+    """Members that are shared by all processes; see `Presence`."""
+
+    def __init__(self, redis: Redis, prefix: str, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._redis = redis
+        self.prefix = prefix
+        self._lease = int(lease_seconds * 1000)
+        self._process = secrets.token_hex(8)
+        self._join = script(redis, "join")
+        self._leave = script(redis, "leave")
+        self._remove = script(redis, "remove")
+        self._call_roll = script(redis, "call_roll")
+
+    async def join(
+        self, room: str, user: str, connection: str, capacity: int | None = None
+    ) -> Came | None:
+        """Let a connection in; `Came` if it is the user's first."""
+        limit = "" if capacity is None else capacity
+        args = (self._process, connection, user, limit, self._lease)
+        version = int(await self._join(self._keys(room), args))
+        if version == _FULL:
+            raise ClosedError(Close.ROOM_FULL)
+        return Came(version=version, user=user) if version else None
+
+    async def leave(self, room: str, connection: str) -> Went | None:
+        """Let a connection out; `Went` if it was the user's last."""
+        found = await self._leave(self._keys(room), (connection,))
+        return Went(version=found[0], user=found[1]) if found else None
+
+    async def remove(self, room: str, user: str) -> Went | None:
+        """Take a user's connections out; None if there were none."""
+        version = await self._remove(self._keys(room), (user, _REMOVED_MS))
+        return Went(version=version, user=user) if version else None
+
+    async def members(self, room: str) -> Attendance:
+        """Name the members."""
+        _, _, counts, version, _ = self._keys(room)
+
+        async def ask() -> list[Any]:
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.get(version)
+                pipeline.hkeys(counts)
+                found: list[Any] = await pipeline.execute()
+                return found
+
+        newest, members = await reach(ask)
+        return Attendance(int(newest or 0), members)
+
+    async def call_roll(self, room: str) -> Roll:
+        """Tell that this process lives, and strike off the members of those that don't."""
+        args = (self._process, self._lease, _REMOVED_MS)
+        version, lost, went, removed = await self._call_roll(self._keys(room), args)
+        gone = zip(went[::2], went[1::2], strict=True)
+        return Roll(
+            int(version),
+            bool(lost),
+            tuple(Went(version=number, user=user) for user, number in gone),
+            tuple(removed),
+        )
+
+    def _keys(self, room: str) -> list[str]:
+        names = ("leases", "connections", "counts", "version", "removed")
+        return [room_key(self.prefix, room, name) for name in names]

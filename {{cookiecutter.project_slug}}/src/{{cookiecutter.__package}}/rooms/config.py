@@ -1,0 +1,233 @@
+"""The service's settings: each an environment variable, or a line in a file `.env`."""
+
+import ipaddress
+import re
+import secrets
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .names import ROOM_RULE, RoomName
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What a setting takes, in words."""
+
+    words: str
+
+
+ConfigT = TypeVar("ConfigT", bound="ServiceConfig")
+
+
+def normal_origin(origin: str) -> str | None:
+    """Write an origin as browsers do: lower case, without the scheme's own port; None if none."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return None
+    if "@" in parts.netloc or not parts.hostname or origin.partition("://")[2] != parts.netloc:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    own_port = port in (None, _PORTS.get(parts.scheme))
+    return f"{parts.scheme}://{host}" if own_port else f"{parts.scheme}://{host}:{port}"
+
+
+def listed(value: object) -> object:
+    """Take a text apart at its commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _origin(value: str) -> str:
+    if not (normal := normal_origin(value)):
+        raise ValueError(f"{value} is no origin")
+    return normal
+
+
+def _network(value: str) -> str:
+    return str(ipaddress.ip_network(value))
+
+
+def _redis_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
+        raise ValueError("it is no address of Redis")
+    _ = parts.port  # raises if it is none
+    return value
+
+
+Switch = Annotated[bool, Takes("true or false")]
+FromZero = Annotated[int, Field(ge=0), Takes("a whole number of at least 0")]
+FromOne = Annotated[int, Field(ge=1), Takes("a whole number of at least 1")]
+Port = Annotated[int, Field(ge=0, le=65535), Takes("0 to 65535; 0 is any free port")]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), Takes("a number of at least 0")]
+Rooms = Annotated[
+    tuple[RoomName, ...],
+    NoDecode,
+    BeforeValidator(listed),
+    Takes(f"room names, comma-separated, each {ROOM_RULE}"),
+]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...],
+    NoDecode,
+    BeforeValidator(listed),
+    Takes("origins, comma-separated, each like https://www.example.org"),
+]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_network)], ...],
+    NoDecode,
+    BeforeValidator(listed),
+    Takes("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8"),
+]
+
+Readers = Annotated[Literal["loopback", "anyone", "key"], Takes("loopback, anyone or key")]
+RedisUrl = Annotated[
+    Annotated[str, AfterValidator(_redis_url)] | None,
+    Takes("redis://user:password@host:6379/0, rediss:// for TLS, or unix://path"),
+]
+
+# RFC 7518 asks of HS256 for a key as long as its hash.
+_SAFE_KEY_BYTES = 32
+_PASSWORD = re.compile("//.*@")
+_PORTS = {"http": 80, "https": 443}
+
+
+class ServiceConfig(BaseSettings):
+    """What the service is set to."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    host: Annotated[str, Takes("an address or a host name")] = Field(
+        "127.0.0.1", description="where to listen"
+    )
+    port: Port = Field(8000, description="where to listen")
+    workers: FromOne = Field(
+        1, description="server processes of this start; more than 1 take `REDIS_URL`"
+    )
+    redis_url: RedisUrl = Field(
+        None,
+        description="where rooms, messages and members are kept, so that any number of processes "
+        "serve the same rooms; unset: in this process's memory",
+        repr=False,
+    )
+    debug: Switch = Field(
+        default=True,
+        description="`false` refuses unsafe defaults; `true` is for one developer's machine",
+    )
+    secret_key: Annotated[str, Takes("32 or more random characters")] = Field(
+        default_factory=lambda: secrets.token_urlsafe(48),
+        description="signs tokens; without it, a random one per start; required with `DEBUG` off",
+        repr=False,
+    )
+    api_key: Annotated[str | None, Takes("any text")] = Field(
+        None,
+        description="what trusted callers present to the HTTP API; unset: those calls answer 401",
+        repr=False,
+    )
+    metrics: Readers = Field(
+        "loopback",
+        description="who reads `/metrics` without the API key: `loopback`, `anyone`, or nobody: "
+        "`key`",
+    )
+    rooms: Rooms = Field(("lobby",), description="rooms that exist from the start")
+    guests: Switch = Field(
+        default_factory=lambda settings: bool(settings.get("debug")),
+        description="whether an open room takes connections without a token, and whether anyone "
+        "may ask for one; by default as `DEBUG`",
+    )
+    allowed_origins: Origins = Field(
+        (),
+        description="other origins than its own whose pages may connect, and make the HTTP calls",
+    )
+    forwarded_allow_ips: Networks = Field(
+        ("127.0.0.1", "::1"),
+        description="proxies that may say whose request they pass on, and whether it came by TLS",
+    )
+    max_connections: FromOne = Field(10_000, description="connections per process")
+    connections_per_address: FromZero = Field(
+        0,
+        description="connections per process from one IPv4 address or IPv6 network (/64); "
+        "0: no limit, as an office, or a proxy outside `FORWARDED_ALLOW_IPS`, is one address",
+    )
+    room_capacity: FromOne = Field(
+        1_000, description="members a room takes unless it says otherwise"
+    )
+    max_message_bytes: FromOne = Field(65_536, description="largest frame taken from a client")
+    messages_per_second: FromZero = Field(
+        20, description="per connection, with a burst of as many; 0: no limit"
+    )
+    outbox_bytes: FromOne = Field(1_048_576, description="most that may wait for one slow reader")
+    history: FromZero = Field(
+        1_000, description="messages that a room's log keeps for those who come back"
+    )
+    drain_seconds: Seconds = Field(
+        10, description="longest that a stop may take to tell every client"
+    )
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.workers > 1 and self.redis_url is None:
+            raise ValueError(
+                f"WORKERS: got {self.workers}; more than 1 take a REDIS_URL, as rooms would be "
+                "split between the processes"
+            )
+        if not self.debug and "secret_key" not in self.model_fields_set:
+            raise ValueError("SECRET_KEY: got nothing; with DEBUG off it takes a key of your own")
+        return self
+
+    def warnings(self) -> list[str]:
+        """Say what suits one developer's machine only."""
+        found = []
+        if "secret_key" not in self.model_fields_set:
+            found.append("SECRET_KEY is not set: tokens are good for this start only")
+        elif len(self.secret_key.encode()) < _SAFE_KEY_BYTES:
+            found.append(f"SECRET_KEY has fewer than {_SAFE_KEY_BYTES} bytes: it can be guessed")
+        if self.api_key is None and not self.guests:
+            found.append("API_KEY is not set and GUESTS is off: nobody can get a token here")
+        if self.debug and not is_loopback(self.host):
+            found.append(f"DEBUG is on and HOST is {self.host}: others can reach a debug service")
+        return found
+
+
+def load_config(kind: type[ConfigT]) -> ConfigT:
+    """Read the settings from the environment; if they are wrong, say how and end the process."""
+    try:
+        return kind()
+    except UnicodeDecodeError as error:
+        sys.exit(f".env: {error}; it takes UTF-8")
+    except ValidationError as error:
+        # What follows from a wrong setting is not told beside it.
+        found = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
+        sys.exit("\n".join(_worded(kind, one) for one in found))
+
+
+def _worded(kind: type[ServiceConfig], error: ErrorDetails) -> str:
+    if not error["loc"]:
+        return error["msg"].removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    field = kind.model_fields[name]
+    takes = next(one.words for one in field.metadata if isinstance(one, Takes))
+    got = _PASSWORD.sub("//…@", repr(error["input"]))
+    return f"{name.upper()}: got {got}; it takes {takes}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine is at an address, or at a host name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,34 @@
+"""How fast one client may speak."""
+
+import math
+
+from ..clock import Clock
+
+
+class RateLimit:
+    """A token bucket: `per_second` messages, with a burst of as many; 0 is no limit."""
+
+    def __init__(self, per_second: int, clock: Clock) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._allowance = float(per_second)
+        self._checked_at = clock.monotonic()
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds until a whole burst is allowed again, to a tenth."""
+        if not self._per_second:
+            return 0.0
+        return math.ceil(10 - 10 * self._allowance / self._per_second) / 10
+
+    def allow(self, count: int = 1) -> bool:
+        """Count messages; False if they are too many."""
+        if not self._per_second:
+            return True
+        now = self._clock.monotonic()
+        grown = self._allowance + (now - self._checked_at) * self._per_second
+        self._allowance = min(float(self._per_second), grown)
+        self._checked_at = now
+        allowed = min(count, int(self._allowance))
+        self._allowance -= allowed
+        return allowed == count

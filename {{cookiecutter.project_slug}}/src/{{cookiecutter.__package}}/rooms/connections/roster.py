@@ -1,0 +1,37 @@
+"""Which connections this process has, room by room."""
+
+from .. import metrics
+from .connection import Connection
+
+
+class Roster:
+    """The connections of one process."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, set[Connection]] = {}
+
+    def add(self, connection: Connection) -> None:
+        """Enter a connection under its room."""
+        self._rooms.setdefault(connection.room, set()).add(connection)
+        metrics.CONNECTIONS.inc()
+
+    def remove(self, connection: Connection) -> None:
+        """Strike a connection off, if it is there."""
+        members = self._rooms.get(connection.room)
+        if members and connection in members:
+            members.remove(connection)
+            metrics.CONNECTIONS.dec()
+            if not members:
+                del self._rooms[connection.room]
+
+    def members(self, room: str) -> list[Connection]:
+        """List the connections of a room."""
+        return list(self._rooms.get(room, ()))
+
+    def everyone(self) -> list[Connection]:
+        """List all connections."""
+        return [connection for members in self._rooms.values() for connection in members]
+
+    def measure(self) -> None:
+        """Add up what waits for all; at each delivery that would take too long."""
+        metrics.OUTBOX_BYTES.set(sum(one.waiting_bytes for one in self.everyone()))

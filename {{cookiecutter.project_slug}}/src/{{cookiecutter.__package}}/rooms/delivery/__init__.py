@@ -1,0 +1,1 @@
+"""The rooms' streams in this process."""

@@ -1,0 +1,1 @@
+"""What travels, and the words for it. No I/O."""

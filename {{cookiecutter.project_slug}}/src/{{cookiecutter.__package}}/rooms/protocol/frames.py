@@ -1,0 +1,259 @@
+"""The frames that travel: one JSON object each, with a `type`."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+)
+from pydantic_core import to_json
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
+
+from .closes import Close
+from .events import Entry
+
+# The subprotocol that clients offer, and the server selects.
+PROTOCOL = "rooms.v1"
+
+
+def _finite(body: JsonValue) -> JsonValue:
+    if isinstance(body, str):
+        return body
+    try:
+        json.dumps(body, allow_nan=False)
+    except ValueError:
+        raise ValueError("numbers must be finite and no larger than 1.8e308") from None
+    return body
+
+
+Body = Annotated[JsonValue, AfterValidator(_finite)]
+ErrorCode = Literal["invalid-message", "invalid-token", "unavailable"]
+MessageId = Annotated[str, Field(max_length=64)]
+
+
+class Frame(BaseModel):
+    """What every frame has in common."""
+
+    model_config = ConfigDict(frozen=True, validate_by_name=True, validate_by_alias=True)
+
+
+class Message(Frame):
+    """Say `body` to the room. The same `id` from the same user is not said twice."""
+
+    type: Literal["message"] = "message"
+    body: Body
+    id: MessageId | None = None
+
+
+class Refresh(Frame):
+    """Replace the token before it expires; the new one is for the same user and room."""
+
+    type: Literal["refresh"] = "refresh"
+    token: str
+
+
+class Ping(Frame):
+    """Ask for a `pong`."""
+
+    type: Literal["ping"] = "ping"
+
+
+def _close(name: object) -> Close:
+    if isinstance(name, str) and name in Close.__members__:
+        return Close[name]
+    raise ValueError(f"must be one of {', '.join(Close.__members__)}")
+
+
+class ShowClose(Frame):
+    """Where DEBUG is on, end this connection with a row of the close table, to see what it does."""
+
+    type: Literal["debug-close"] = "debug-close"
+    close: Annotated[Close, BeforeValidator(_close)]
+
+
+class _WithId(BaseModel):
+    id: MessageId
+
+
+ClientFrame = Message | Refresh | Ping
+_client_frames: TypeAdapter[ClientFrame] = TypeAdapter(
+    Annotated[ClientFrame, Field(discriminator="type")]
+)
+_debug_frames: TypeAdapter[ClientFrame | ShowClose] = TypeAdapter(
+    Annotated[ClientFrame | ShowClose, Field(discriminator="type")]
+)
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+class Welcome(Frame):
+    """The first frame: the client is in the room.
+
+    `position` is that of the newest message. `recovered` is null for a client that did not
+    ask to resume. `members` is left out in a room without presence.
+    """
+
+    type: Literal["welcome"] = "welcome"
+    room: str
+    user: str
+    members: Annotated[list[str] | None, Field(exclude_if=_absent)] = None
+    position: str
+    recovered: bool | None
+
+
+class Said(Frame):
+    """What a member said; `at` is RFC 3339 in UTC. The sender gets it as receipt."""
+
+    type: Literal["message"] = "message"
+    position: str
+    sender: Annotated[str, Field(alias="from")]
+    body: JsonValue
+    at: str
+    id: Annotated[MessageId | None, Field(exclude_if=_absent)] = None
+
+
+class Joined(Frame):
+    """The first connection of `user` came in."""
+
+    type: Literal["joined"] = "joined"
+    user: str
+
+
+class Left(Frame):
+    """The last connection of `user` went out."""
+
+    type: Literal["left"] = "left"
+    user: str
+
+
+class Pong(Frame):
+    """The answer to `ping`."""
+
+    type: Literal["pong"] = "pong"
+
+
+class Error(Frame):
+    """Nothing was done, and the connection stays. `id` is that of the refused message.
+
+    After `unavailable` the same message may be sent again; with an `id`, it is said once even if
+    it was said already.
+    """
+
+    type: Literal["error"] = "error"
+    code: ErrorCode
+    detail: str
+    id: Annotated[str | None, Field(exclude_if=_absent)] = None
+
+
+ServerFrame = Welcome | Said | Joined | Left | Pong | Error
+
+
+class LastWords(Frame):
+    """What a client is told before some closes; `type` stands in the close table.
+
+    `retry_after` is in seconds.
+    """
+
+    type: str
+    retry_after: Annotated[float | None, Field(exclude_if=_absent)] = None
+
+
+class Encoded(NamedTuple):
+    """A frame as it travels: its text, the size of that in bytes, and all that goes on the wire."""
+
+    text: str
+    size: int
+    wire: bytes
+
+
+def as_frame(text: str) -> Encoded:
+    """Make a text frame (RFC 6455) of what is JSON already, once for all who get it."""
+    data = text.encode()
+    return Encoded(text, len(data), WireFrame(Opcode.TEXT, data).serialize(mask=False))
+
+
+def encode(frame: Frame) -> Encoded:
+    """Write a frame as JSON."""
+    return as_frame(frame.model_dump_json(by_alias=True))
+
+
+class Batch(NamedTuple):
+    """Whole frames, and all of them as they go on the wire."""
+
+    frames: list[Encoded]
+    wire: bytes
+
+
+def batches(frames: list[Encoded], most_bytes: int) -> Iterator[Batch]:
+    """Divide frames into batches of so many bytes; a larger frame is a batch of its own."""
+    start, size = 0, 0
+    for index, frame in enumerate(frames):
+        if size and size + frame.size > most_bytes:
+            yield _batch(frames[start:index])
+            start, size = index, 0
+        size += frame.size
+    if frames:
+        yield _batch(frames[start:])
+
+
+def _batch(frames: list[Encoded]) -> Batch:
+    return Batch(frames, b"".join([frame.wire for frame in frames]))
+
+
+def spoken(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:
+    """Write what of a message does not hang on its position, as the log keeps it."""
+    # As a `Said` would be written, in half the time.
+    frame = {"from": sender, "body": body, "at": at}
+    return to_json(frame if message_id is None else {**frame, "id": message_id}).decode()
+
+
+_SAID = '{"type":"message","position":"'
+
+
+def said(entry: Entry) -> Encoded:
+    """Write the frame of a message that the log has."""
+    return as_frame(f'{_SAID}{entry.position}",{entry.text[1:]}')
+
+
+def decode(text: str, *, debug: bool = False) -> ClientFrame | ShowClose:
+    """Read what a client sent.
+
+    Raises:
+        pydantic.ValidationError: it is no frame of this protocol; `problems` words it.
+    """
+    return (_debug_frames if debug else _client_frames).validate_json(text)
+
+
+def sent_id(text: str) -> str | None:
+    """Find the `id` in a message that was refused, to name it in the answer."""
+    try:
+        # It reads some that pydantic does not, such as half of a surrogate pair.
+        return _WithId.model_validate(json.loads(text)).id
+    except (ValueError, RecursionError):
+        return None
+
+
+def problems(errors: Sequence[Any], skip: int) -> str:
+    """Word pydantic's errors in one line, without the first `skip` parts of each location."""
+    return "; ".join(_problem(error, skip) for error in errors)
+
+
+def _problem(error: dict[str, Any], skip: int) -> str:
+    where = ".".join(str(part) for part in error["loc"][skip:])
+    text = error["msg"].removeprefix("Value error, ")
+    return shorten(f"{where}: {text}" if where else text)
+
+
+def shorten(text: str, limit: int = 200) -> str:
+    """Cut a text that repeats input of any length."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
