@@ -10,12 +10,18 @@ _HEADS = "contract/test_heads.py"
 MUTANTS = [
     Mutant(
         "the number of connections is not limited",
-        [never("Gate._denial", "self._open >= ...")],
+        [never("SocketGuard._denial", "self._open >= ...")],
         "contract/test_denials.py::test_more_connections_than_the_settings_allow_are_refused",
     ),
     Mutant(
         "an address's connections are counted for each room",
-        [replace("Gate._serve_counted", "address_of(scope)", 'address_of(scope) + scope["path"]')],
+        [
+            replace(
+                "SocketGuard._serve_counted",
+                "address_of(scope)",
+                'address_of(scope) + scope["path"]',
+            )
+        ],
         f"{_ADDRESSES}::test_a_connection_too_many_is_closed_whatever_room_it_is_for",
     ),
     Mutant(
@@ -25,7 +31,7 @@ MUTANTS = [
     ),
     Mutant(
         "binary frames are ignored",
-        [replace("ConnectionManager._act", "raise ClosedError(Close.BINARY_FRAME)", "return")],
+        [replace("ConnectionManager._act", "raise CloseConnection(Close.BINARY_FRAME)", "return")],
         ending("BINARY_FRAME"),
     ),
     Mutant(
@@ -38,9 +44,9 @@ MUTANTS = [
         "one slow reader stalls the room",
         [
             replace(
-                "Feeds.publish",
+                "StreamKeeper.publish",
                 "await self._hear(...)",
-                "...\nfor one in list(feed.connections):\n    await one.written()",
+                "...\nfor one in list(stream.connections):\n    await one.drained()",
             )
         ],
         "contract/test_closing.py::test_a_reader_that_stalls_ends_and_the_others_notice_nothing",

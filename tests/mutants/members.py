@@ -18,7 +18,7 @@ MUTANTS = [
     ),
     Mutant(
         "the members of a dead process stay members",
-        [TextReplacement("call_roll.lua", "'-inf', ms)) do", "'-inf', '-inf')) do")],
+        [TextReplacement("heartbeat.lua", "'-inf', ms)) do", "'-inf', '-inf')) do")],
         "rooms/test_redis.py::test_members_of_a_dead_process_are_struck_off_by_another",
     ),
     Mutant(
@@ -26,7 +26,7 @@ MUTANTS = [
         [
             replace(
                 "ConnectionManager._join",
-                "await self._feeds.call_roll(feed)\nreturn await join()",
+                "await self._streams.heartbeat(stream)\nreturn await join()",
                 "raise",
             )
         ],
@@ -34,7 +34,7 @@ MUTANTS = [
     ),
     Mutant(
         "a process that was taken for dead does not bring its members back",
-        [never("Feeds.call_roll", "roll.lost")],
+        [never("StreamKeeper.heartbeat", "roll.lost")],
         "contract/test_processes.py::test_a_process_that_was_taken_for_dead_brings_its_members_back",
     ),
     Mutant(
@@ -45,12 +45,12 @@ MUTANTS = [
     # Rooms.
     Mutant(
         "a room is checked before it has begun",
-        [remove("Feeds._catch_up", "if feed in self._beginnings: ...")],
+        [remove("StreamKeeper._catch_up", "if stream in self._beginnings: ...")],
         "rooms/test_checks.py::test_a_message_sends_nobody_away_who_is_just_coming_in",
     ),
     Mutant(
         "a room that is entered again during a check is unsubscribed",
-        [always("Feeds.check", "name not in self._feeds")],
+        [always("StreamKeeper.check", "name not in self._streams")],
         "rooms/test_checks.py::test_rooms_that_are_entered_again_during_a_check_are_heard_of",
     ),
     Mutant(

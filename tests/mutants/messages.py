@@ -16,7 +16,7 @@ MUTANTS = [
         "a message overtakes those that a connection is still being told",
         [
             replace(
-                "Feed._say",
+                "Stream._say",
                 "for held in self._held.values(): ...",
                 "for one in self._held:\n    one.send(frame)",
             )
@@ -25,13 +25,13 @@ MUTANTS = [
     ),
     Mutant(
         "an answer overtakes the messages of its round",
-        [remove("ConnectionManager._answer", "self._feeds.tell(...)")],
+        [remove("ConnectionManager._answer", "self._streams.tell(...)")],
         f"{_ROUNDS}::test_an_answer_between_two_messages_keeps_its_place",
         ["fastapi"],
     ),
     Mutant(
         "a close overtakes the messages of its round",
-        [remove("ConnectionManager.end", "self._feeds.tell(...)")],
+        [remove("ConnectionManager.end", "self._streams.tell(...)")],
         f"{_ROUNDS}::test_a_close_comes_after_the_messages_of_its_round",
         ["fastapi"],
     ),
@@ -42,22 +42,22 @@ MUTANTS = [
     ),
     Mutant(
         "a round is told twice",
-        [replace("Feed.flush", "self._untold, []", "self._untold, self._untold[:]")],
+        [replace("Stream.flush", "self._untold, []", "self._untold, self._untold[:]")],
         f"{_ROUNDS}::test_messages_of_one_round_reach_every_member_once_and_in_order",
     ),
     Mutant(
         "a member who enters is told again what came before",
-        [replace("Feed.release", "len(self._untold)", "0")],
+        [replace("Stream.release", "len(self._untold)", "0")],
         "rooms/test_feed.py::test_a_member_who_enters_within_a_round_gets_what_comes_after",
     ),
     Mutant(
         "an answer tells a member twice what waits",
-        [remove("Feed.tell", "self._known[connection] = ...")],
+        [remove("Stream.tell", "self._known[connection] = ...")],
         "rooms/test_feed.py::test_a_member_who_is_told_early_is_told_once",
     ),
     Mutant(
         "members are told nothing while others go on speaking",
-        [replace("Feed._end_round", "rounds - 1", "rounds")],
+        [replace("Stream._end_round", "rounds - 1", "rounds")],
         "rooms/test_feed.py::test_members_are_told_though_rounds_go_on_to_bring_more",
     ),
     Mutant(
@@ -73,12 +73,12 @@ MUTANTS = [
     # Once.
     Mutant(
         "messages that were held back are sent twice",
-        [replace("Feed.release", "position > seen", "True")],
+        [replace("Stream.release", "position > seen", "True")],
         "rooms/test_feed.py::test_held_messages_arrive_once_and_only_after_the_release",
     ),
     Mutant(
         "a repeated message id counts again in memory",
-        [never("MemoryLog.append", "once is not None and once in _")],
+        [never("MemoryLog.append", "idempotency_key is not None and idempotency_key in _")],
         "contract/test_coming_back.py::test_an_id_counts_once_over_a_reconnect",
     ),
     Mutant(
@@ -89,12 +89,12 @@ MUTANTS = [
     # Without a gap.
     Mutant(
         "a gap in the messages is not repaired",
-        [remove("Feeds._take", "self._repair(...)")],
+        [remove("StreamKeeper._take", "self._repair(...)")],
         "contract/test_lost_bells.py::test_a_gap_is_repaired_with_the_next_bell",
     ),
     Mutant(
         "a check does not read messages that the bus lost",
-        [remove("Feeds._check", "await self._catch_up(...)")],
+        [remove("StreamKeeper._check", "await self._catch_up(...)")],
         "contract/test_lost_bells.py::test_what_no_bell_told_of_is_found",
     ),
     Mutant(
@@ -109,7 +109,7 @@ MUTANTS = [
     ),
     Mutant(
         "a message that is told and not kept reaches nobody",
-        [remove("Feed.take", "self._tell_live(...)")],
+        [remove("Stream.apply", "self._tell_live(...)")],
         "contract/test_processes.py::test_what_is_only_told_reaches_who_is_here_and_is_not_kept",
     ),
     # Coming back.

@@ -8,7 +8,7 @@ _CROWDS = "rooms/test_crowds.py"
 MUTANTS = [
     Mutant(
         "a process is ready without Redis",
-        [remove("ConnectionManager.ready", "await self.engine.ping()")],
+        [remove("ConnectionManager.ready", "await self.backend.ping()")],
         "contract/test_processes.py::test_redis_away_is_told_and_what_was_said_then_arrives",
     ),
     Mutant(
@@ -48,12 +48,12 @@ MUTANTS = [
     ),
     Mutant(
         "a process that cannot list the rooms does not tell that it lives",
-        [replace("Feeds.check", "failure = error", "raise error")],
+        [replace("StreamKeeper.check", "failure = error", "raise error")],
         "rooms/test_checks.py::test_the_roll_is_called_though_the_rooms_cannot_be_listed",
     ),
     Mutant(
         "a long outage ends the checks",
-        [replace("Feeds._pause", "min(failures, 10)", "failures")],
+        [replace("StreamKeeper._pause", "min(failures, 10)", "failures")],
         "rooms/test_checks.py::test_the_keeper_outlives_a_long_outage",
     ),
     Mutant(
@@ -63,7 +63,7 @@ MUTANTS = [
     ),
     Mutant(
         "a crowd leaves without a pause",
-        [remove("Feeds.leave", "await self._turns.take()")],
+        [remove("StreamKeeper.leave", "await self._turns.take()")],
         f"{_CROWDS}::test_a_crowd_that_leaves_lets_others_run_in_between",
     ),
     Mutant(
@@ -73,7 +73,7 @@ MUTANTS = [
     ),
     Mutant(
         "a crowd connects without a pause",
-        [remove("Gate.__call__", "await self._turns.take()")],
+        [remove("SocketGuard.__call__", "await self._turns.take()")],
         f"{_CROWDS}::test_a_crowd_that_connects_lets_others_run_in_between",
     ),
 ]

@@ -27,13 +27,13 @@ MUTANTS = [
     ),
     Mutant(
         "a secret key that can be guessed causes no warning",
-        [never("Config.warnings", "len(self.secret_key.encode()) < _")],
+        [never("ServiceConfig.warnings", "len(self.secret_key.encode()) < _")],
         "test_config.py::test_what_suits_only_a_developers_machine_is_warned_of",
     ),
     # Who may connect.
     Mutant(
         "pages of any origin may connect",
-        [never("Gate._denial", "not self._allows_origin(...)")],
+        [never("SocketGuard._denial", "not self._allows_origin(...)")],
         "contract/test_denials.py::test_a_page_of_another_origin_may_not_connect",
     ),
     Mutant(

@@ -40,7 +40,7 @@ MUTANTS = [
         "closes are counted under the wrong row",
         [
             replace(
-                "note_end",
+                "record_end",
                 "metrics.CLOSES.labels(_)",
                 "metrics.CLOSES.labels(metrics.CLIENT_LEFT)",
             )
@@ -49,7 +49,7 @@ MUTANTS = [
     ),
     Mutant(
         "deliveries are not counted",
-        [remove("Feed._say", "metrics.DELIVERIES.inc(...)")],
+        [remove("Stream._say", "metrics.DELIVERIES.inc(...)")],
         "contract/test_metrics.py::test_a_conversation_is_counted",
     ),
     Mutant(

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from {{cookiecutter.__package}}.config import Config
-from {{cookiecutter.__package}}.rooms.config import Takes
+from {{cookiecutter.__package}}.rooms.config import Accepts
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.web.page import STATIC
 
@@ -61,7 +61,7 @@ def _with_table(text: str, head: str, rows: Iterator[str]) -> str:
 def _settings_rows() -> Iterator[str]:
     for name, field in Config.model_fields.items():
         default = f"`{_default(field)}`" if _default(field) else "none"
-        takes = next(one.words for one in field.metadata if isinstance(one, Takes))
+        takes = next(one.words for one in field.metadata if isinstance(one, Accepts))
         yield f"| `{name.upper()}` | {default} | {takes} | {field.description} |"
 
 

@@ -61,14 +61,14 @@ async def inside(manager: ConnectionManager, handshake: Handshake) -> AsyncItera
     """Be in the room `attic`."""
     listener = Listener()
     connection = await manager.connect("attic", listener.send, listener.close, handshake)
-    await connection.written()
+    await connection.drained()
     yield listener
     await manager.disconnect(connection)
 
 
 async def members(manager: ConnectionManager) -> list[str]:
     """Who is in the room `attic`."""
-    return (await manager.engine.presence.members("attic")).members
+    return (await manager.backend.presence.members("attic")).members
 
 
 def slow_down(

@@ -15,7 +15,7 @@ ROOMS = [f"room-{number}" for number in range(30)]
 async def test_rooms_that_begin_while_the_bus_begins_are_heard(
     make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
 ) -> None:
-    bus = make_manager(redis_url=redis_server.url).engine.bus
+    bus = make_manager(redis_url=redis_server.url).backend.bus
     heard: asyncio.Queue[tuple[str, Event]] = asyncio.Queue()
     bus.listen(lambda room, event: heard.put_nowait((room, event)), lambda: None)
     subscribing = []

@@ -83,7 +83,7 @@ def start(build_app: Callable[[ConnectionManager], App]) -> Start:
             # Who could not leave while Redis was away leaves now.
             await manager.check()
         for room in service.rooms:
-            left = (await manager.engine.presence.members(room)).members
+            left = (await manager.backend.presence.members(room)).members
             assert left == [], f"members were left behind in {room}"
 
     return starting

@@ -127,7 +127,7 @@ async def fails_to_join(service: Service, patched: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("nobody can join")
 
-    patched.setattr(service.manager.engine.presence, "join", broken)
+    patched.setattr(service.manager.backend.presence, "join", broken)
     async with service.connect() as guest:
         await guest.expect_close(Close.INTERNAL_ERROR)
 

@@ -44,7 +44,7 @@ async def test_what_waits_arrives_before_the_last_words(
 async def test_of_two_closes_at_once_the_first_counts(service: Service) -> None:
     async with service.join("ann") as ann:
         for event in (Removed(user="ann"), RoomDeleted()):
-            await service.manager.engine.bus.send("lobby", event)
+            await service.manager.backend.bus.send("lobby", event)
         await ann.expect_close(Close.REMOVED)
 
 
@@ -73,7 +73,7 @@ async def test_a_store_that_is_slow_holds_up_nobody_else(
 async def test_a_close_from_both_sides_at_once_is_one_close(service: Service) -> None:
     async with service.join("ann") as ann, service.join("bea") as bea:
         await ann.expect("joined", user="bea")
-        removing = service.manager.engine.bus.send("lobby", Removed(user="bea"))
+        removing = service.manager.backend.bus.send("lobby", Removed(user="bea"))
         await asyncio.gather(bea.socket.close(), removing)
         await ann.expect("left", user="bea")
         bea.vanished = True
@@ -120,7 +120,7 @@ async def test_a_failing_handler_ends_its_own_connection_only(
     async with service.join("ann") as ann, service.join("bea") as bea:
         await ann.expect("joined", user="bea")
         with monkeypatch.context() as patched:
-            patched.setattr(service.manager.engine.log, "append", broken)
+            patched.setattr(service.manager.backend.log, "append", broken)
             await bea.say("hello")
             await bea.expect_close(Close.INTERNAL_ERROR)
         await ann.expect("left", user="bea")
@@ -156,7 +156,7 @@ async def test_a_reader_that_stalls_ends_and_the_others_notice_nothing(
         for client in healthy:
             await client.expect("joined", user="sly")
         published = 0
-        while "sly" in (await manager.engine.presence.members("lobby")).members:
+        while "sly" in (await manager.backend.presence.members("lobby")).members:
             assert published < 1_000, "a reader that takes nothing is still in the room"
             said = manager.publish("lobby", [published, "x" * 60_000], "dot")
             await within("a message to be published, which waits for no reader", said)

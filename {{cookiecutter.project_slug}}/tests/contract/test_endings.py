@@ -151,7 +151,7 @@ async def too_many_messages(scene: Scene) -> None:
 async def reads_too_slowly(scene: Scene) -> None:
     # Its library holds no more than one message; publishing does not wait for it.
     async with scene.service.join("ann", max_queue=1) as client:
-        while (await scene.manager.engine.presence.members("lobby")).members:
+        while (await scene.manager.backend.presence.members("lobby")).members:
             await scene.manager.publish("lobby", "x" * 60_000, "bea")
             await asyncio.sleep(0)
         await client.expect_backlog(Close.READS_TOO_SLOWLY)
@@ -185,7 +185,7 @@ async def internal_error(scene: Scene) -> None:
         raise RuntimeError("the log is broken")
 
     async with scene.service.join("ann") as client:
-        scene.monkeypatch.setattr(scene.manager.engine.log, "append", broken)
+        scene.monkeypatch.setattr(scene.manager.backend.log, "append", broken)
         await client.say("hello")
         await client.expect_close(Close.INTERNAL_ERROR)
 

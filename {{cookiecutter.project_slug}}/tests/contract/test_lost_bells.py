@@ -16,12 +16,12 @@ async def test_what_no_bell_told_of_is_found(pair: Pair, monkeypatch: pytest.Mon
     async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
         await ann.expect("joined", user="bea")
         for service in pair:
-            monkeypatch.setattr(service.manager.engine.bus, "_take", lambda *_: None)
+            monkeypatch.setattr(service.manager.backend.bus, "_take", lambda *_: None)
         await ann.say("hello")
         await ann.expect_message("hello", "ann")
         await pair[1].manager.check()
         await bea.expect_message("hello", "ann")
-        await pair[0].manager.engine.presence.remove("lobby", "bea")
+        await pair[0].manager.backend.presence.remove("lobby", "bea")
         await pair[1].manager.check()
         await bea.expect_close(Close.REMOVED)
         await pair[0].manager.check()
@@ -38,7 +38,7 @@ async def test_a_gap_is_repaired_with_the_next_bell(
     async with pair[0].join("ann") as ann:
         with monkeypatch.context() as patched:
             patched.setattr(
-                pair[0].manager.engine.bus, "_take", lambda _, event: lost.put_nowait(event)
+                pair[0].manager.backend.bus, "_take", lambda _, event: lost.put_nowait(event)
             )
             for number in range(3):
                 await pair[1].manager.publish("lobby", number, "bea")

@@ -11,7 +11,7 @@ import pytest
 from websockets.protocol import State
 
 from {{cookiecutter.__package}}.rooms import metrics
-from {{cookiecutter.__package}}.rooms.backends.redis.client import connect, reach
+from {{cookiecutter.__package}}.rooms.backends.redis.client import call, connect
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
@@ -68,7 +68,7 @@ async def test_what_waits_for_a_slow_reader_is_told(
             await service.manager.check()
             assert 1_000 < told()["rooms_outbox_bytes"] < 1_200
             go_on.set()
-            await connection.written()
+            await connection.drained()
         await service.manager.check()
         assert told()["rooms_outbox_bytes"] == 0
         await ann.expect_nothing()
@@ -94,12 +94,12 @@ async def test_a_repaired_gap_is_counted(pair: Pair, monkeypatch: pytest.MonkeyP
         before = told()
         lost = asyncio.Event()
 
-        def lose(_: str, event: object) -> None:
+        def invalidate(_: str, event: object) -> None:
             if isinstance(event, Entry):
                 lost.set()
 
         with monkeypatch.context() as patched:
-            patched.setattr(pair[0].manager.engine.bus, "_take", lose)
+            patched.setattr(pair[0].manager.backend.bus, "_take", invalidate)
             await pair[1].manager.publish("lobby", "lost", "bea")
             await within("a bell to be lost", lost.wait())
         await pair[0].manager.check()
@@ -110,10 +110,10 @@ async def test_a_repaired_gap_is_counted(pair: Pair, monkeypatch: pytest.MonkeyP
 async def test_what_redis_takes_and_fails_is_counted(redis_server: RedisServer) -> None:
     redis = connect(redis_server.url)
     before = told()
-    await reach(redis.ping)
+    await call(redis.ping)
     redis_server.kill()
     with pytest.raises(UnavailableError):
-        await reach(redis.ping)
+        await call(redis.ping)
     counted = since(before)
     assert counted["rooms_redis_seconds_count"] == 2
     assert counted["rooms_redis_errors_total"] == 1

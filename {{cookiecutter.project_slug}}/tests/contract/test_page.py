@@ -94,7 +94,7 @@ async def test_the_protocol_is_described(service: Service) -> None:
     last_words = {close.row.last_words for close in Close} - {None}
     assert last_words <= {message["name"] for message in room["messages"].values()}
     schemas = document["components"]["schemas"]
-    assert set(schemas["Said"]["required"]) == {"type", "position", "from", "body", "at"}
+    assert set(schemas["MessageEvent"]["required"]) == {"type", "position", "from", "body", "at"}
     assert set(schemas["Message"]["required"]) == {"type", "body"}
     assert set(schemas["Welcome"]["required"]) == {"type", "room", "user", "position", "recovered"}
     assert set(schemas["JwtExpired"]["required"]) == {"type"}

@@ -188,9 +188,9 @@ async def test_a_process_that_was_taken_for_dead_brings_its_members_back(
             for kind in ("leases", "connections", "counts"):
                 await redis.delete(*await redis.keys(f"*:{kind}"))
         await pair[0].manager.check()
-        assert (await pair[0].manager.engine.presence.members("lobby")).members == ["ann"]
+        assert (await pair[0].manager.backend.presence.members("lobby")).members == ["ann"]
         await pair[1].manager.check()
-        members = (await pair[0].manager.engine.presence.members("lobby")).members
+        members = (await pair[0].manager.backend.presence.members("lobby")).members
         assert sorted(members) == ["ann", "bea"]
         await ann.expect_nothing()
         await bea.expect_nothing()

@@ -12,7 +12,7 @@ from {{cookiecutter.__package}}.rooms.backends.interfaces import Page
 from {{cookiecutter.__package}}.rooms.backends.redis.client import connect
 from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
 from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
-from {{cookiecutter.__package}}.rooms.delivery import keeper as feeds
+from {{cookiecutter.__package}}.rooms.delivery import keeper as streams
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.tasks import end_tasks
@@ -39,7 +39,7 @@ async def test_a_check_sends_nobody_away_who_is_just_coming_in(
             await asyncio.sleep(0)
         await manager.check()
         connection = await coming
-        await connection.written()
+        await connection.drained()
         await manager.disconnect(connection)
     assert {socket.closed for socket in sockets} == {None}
 
@@ -49,18 +49,18 @@ async def test_a_message_sends_nobody_away_who_is_just_coming_in(
 ) -> None:
     manager = make_manager(tuning=Tuning(bell_seconds=0.01))
     await manager.create_room("attic")
-    entered, go_on = slow_down(monkeypatch, manager.engine.bus, "subscribe")
+    entered, go_on = slow_down(monkeypatch, manager.backend.bus, "subscribe")
     socket = Socket()
     coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
     await entered.wait()
-    given_up, at_once = slow_down(monkeypatch, feeds.Feeds, "_catch_up")
+    given_up, at_once = slow_down(monkeypatch, streams.StreamKeeper, "_catch_up")
     at_once.set()
     saying = asyncio.create_task(manager.publish("attic", "hello", "bea"))
     await within("the message's own bell to be given up", given_up.wait())
     go_on.set()
     await saying
     connection = await coming
-    await connection.written()
+    await connection.drained()
     assert socket.closed is None
     await manager.disconnect(connection)
 
@@ -70,17 +70,17 @@ async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
 ) -> None:
     entered, go_on, heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
     name = "_take"
-    take = getattr(feeds.Feeds, name)
+    take = getattr(streams.StreamKeeper, name)
 
     def note(*args: object) -> None:
         take(*args)
         heard.set()
 
-    monkeypatch.setattr(feeds.Feeds, name, note)
+    monkeypatch.setattr(streams.StreamKeeper, name, note)
     # Long enough that only a repair can be the reason why somebody is let in.
     manager = make_manager(tuning=Tuning(bell_seconds=60))
     await manager.create_room("attic")
-    read = manager.engine.log.read
+    read = manager.backend.log.read
 
     async def read_slowly(*args: Any) -> Page:
         page = await read(*args)
@@ -89,7 +89,7 @@ async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
         return page
 
     with monkeypatch.context() as patched:
-        patched.setattr(manager.engine.log, "read", read_slowly)
+        patched.setattr(manager.backend.log, "read", read_slowly)
         socket = Socket()
         coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
         await entered.wait()
@@ -100,7 +100,7 @@ async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
     await within("the message to be passed on", saying)
     await manager.publish("attic", "welcome", "bea")
     await until_told()
-    await connection.written()
+    await connection.drained()
     assert [("hello" in frame, '"body":"welcome"' in frame) for frame in socket.frames] == [
         (False, False),
         (False, True),
@@ -113,7 +113,7 @@ async def test_rooms_that_are_entered_again_during_a_check_are_heard_of(
 ) -> None:
     heard: set[str] = set()
     left, go_on = asyncio.Event(), asyncio.Event()
-    bus = manager.engine.bus
+    bus = manager.backend.bus
     subscribe, unsubscribe = bus.subscribe, bus.unsubscribe
 
     async def hear(room: str) -> None:
@@ -148,7 +148,7 @@ async def test_the_roll_is_called_though_the_rooms_cannot_be_listed(
     await manager.create_room("attic")
     socket = Socket()
     connection = await manager.connect("attic", socket.send, socket.close)
-    await manager.engine.presence.remove("attic", connection.user)
+    await manager.backend.presence.remove("attic", connection.user)
 
     async def away(_: object) -> None:
         raise errors.UnavailableError
@@ -175,7 +175,7 @@ async def test_a_room_that_is_deleted_a_second_time_leaves_no_messages(
     connection = await manager.connect(
         "attic", socket.send, socket.close, Handshake(after=position)
     )
-    await connection.written()
+    await connection.drained()
     assert '"recovered":false' in socket.frames[0]
     await manager.disconnect(connection)
 
@@ -184,7 +184,7 @@ async def test_who_leaves_while_joining_fails_is_no_member(
     manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await manager.create_room("attic")
-    entered, go_on = slow_down(monkeypatch, manager.engine.presence, "join")
+    entered, go_on = slow_down(monkeypatch, manager.backend.presence, "join")
     socket = Socket()
     coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
     await entered.wait()
@@ -195,7 +195,7 @@ async def test_who_leaves_while_joining_fails_is_no_member(
         raise errors.UnavailableError
 
     with monkeypatch.context() as patched:
-        patched.setattr(manager.engine.presence, "members", away)
+        patched.setattr(manager.backend.presence, "members", away)
         go_on.set()
         connection = await coming
     assert await members(manager) == []
@@ -207,9 +207,9 @@ async def test_the_dead_keep_nobody_out(
 ) -> None:
     manager = make_manager(redis_url=redis_server.url)
     await manager.create_room("attic", capacity=1)
-    assert isinstance(manager.engine.presence, RedisPresence)
+    assert isinstance(manager.backend.presence, RedisPresence)
     redis = connect(redis_server.url)
-    dying = RedisPresence(redis, manager.engine.presence.prefix, 0.05)
+    dying = RedisPresence(redis, manager.backend.presence.prefix, 0.05)
     await dying.join("attic", "ann", "1")
     await redis.aclose()
     await asyncio.sleep(0.1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.protocol.closes import Close, ClosedError
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close, CloseConnection
 
 ROWS = pytest.mark.parametrize("close", list(Close), ids=lambda close: close.name)
 
@@ -24,5 +24,5 @@ def test_no_two_rows_look_the_same_to_a_client() -> None:
 
 
 def test_an_error_says_how_the_connection_ends() -> None:
-    error = ClosedError(Close.ROOM_FULL)
+    error = CloseConnection(Close.ROOM_FULL)
     assert (str(error), error.close) == ("Room is full", Close.ROOM_FULL)

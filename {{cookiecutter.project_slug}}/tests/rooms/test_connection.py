@@ -30,5 +30,5 @@ async def test_what_must_be_told_waits_until_it_fits() -> None:
     assert not second.done()
     free.set()
     await within("room for the second", second)
-    await connection.written()
+    await connection.drained()
     assert sent == ["abcd", "efgh"]

@@ -9,10 +9,10 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.tasks import Turns
 from {{cookiecutter.__package}}.server.middleware import (
     Event,
-    Gate,
     Receive,
     Scope,
     Send,
+    SocketGuard,
 )
 
 from ..configs import make_config
@@ -50,7 +50,7 @@ async def test_a_crowd_that_leaves_lets_others_run_in_between(
     comings = [manager.connect("attic", socket.send, socket.close) for _ in range(CROWD)]
     crowd = await asyncio.gather(*comings)
     # What the members are told of.
-    members = manager._feeds._feeds["attic"].members  # noqa: SLF001 (between two rounds)
+    members = manager._streams._streams["attic"].members  # noqa: SLF001 (between two rounds)
     left = await most_in_a_round(map(manager.disconnect, crowd), lambda: -len(members))
     assert 0 < left <= AT_ONCE
     await manager.disconnect(witness)
@@ -70,7 +70,7 @@ async def test_a_crowd_that_connects_lets_others_run_in_between() -> None:
     async def ignore(_: Event) -> None:
         pass
 
-    gate = Gate(app, make_config())
+    gate = SocketGuard(app, make_config())
     scope = {"type": "websocket", "path": "/ws/attic", "headers": []}
     crowd = [gate(scope, receive, ignore) for _ in range(CROWD)]
     assert 0 < await most_in_a_round(crowd, lambda: begun) <= AT_ONCE

@@ -9,7 +9,7 @@ import pytest
 
 from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.connections.outbox import Send
-from {{cookiecutter.__package}}.rooms.delivery.stream import Feed
+from {{cookiecutter.__package}}.rooms.delivery.stream import Stream
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol import frames
@@ -42,7 +42,7 @@ async def test_what_no_bell_can_tell_of_is_read_from_the_log(
 ) -> None:
     async with inside(attic, Handshake()) as ann:
         with monkeypatch.context() as patched:
-            fail(patched, attic.engine.bus, "send")
+            fail(patched, attic.backend.bus, "send")
             await attic.publish("attic", "hello", "bea")
             await ann.expect("hello")
     assert "could not be told of 'entry'" in caplog.text
@@ -55,8 +55,8 @@ async def test_what_cannot_be_read_now_is_read_soon(
     async with inside(attic, Handshake()) as ann:
         await attic.start()
         with monkeypatch.context() as patched:
-            fail(patched, attic.engine.bus, "send")
-            fail(patched, attic.engine.log, "read")
+            fail(patched, attic.backend.bus, "send")
+            fail(patched, attic.backend.log, "read")
             await attic.publish("attic", "hello", "bea")
         # Sooner than the next check.
         await within("the message", ann.expect("hello"), 3)
@@ -75,10 +75,10 @@ async def test_a_gap_that_cannot_be_read_is_looked_at_again(
         await attic.start()
         reached.clear()
         with monkeypatch.context() as patched:
-            failed = fail(patched, attic.engine.log, "read")
-            newest = (await attic.engine.log.append("attic", "{}")).position
+            failed = fail(patched, attic.backend.log, "read")
+            newest = (await attic.backend.log.append("attic", "{}")).position
             jump = Entry(epoch=newest.epoch, offset=newest.offset + 1, text="{}")
-            await attic.engine.bus.send("attic", jump)
+            await attic.backend.bus.send("attic", jump)
             await within("the gap to be read", failed.wait())
             await within("a check", reached.wait(), 3)
 
@@ -87,7 +87,7 @@ async def test_a_room_whose_log_is_lost_ends_for_all_who_knew_it(
     attic: ConnectionManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with inside(attic, Handshake()) as ann:
-        await attic.engine.log.delete("attic")
+        await attic.backend.log.delete("attic")
         with pytest.raises(UnavailableError):
             await attic.publish("attic", "hello", "bea")
         await ann.expect_close(Close.SERVICE_RESTART)
@@ -99,7 +99,7 @@ async def test_who_could_not_be_let_out_is_let_out_later(
 ) -> None:
     with monkeypatch.context() as patched:
         async with inside(attic, Handshake()):
-            fail(patched, attic.engine.presence, "leave")
+            fail(patched, attic.backend.presence, "leave")
         assert await members(attic) != []
     await attic.check()
     assert await members(attic) == []
@@ -113,7 +113,7 @@ async def test_a_room_that_cannot_be_opened_is_opened_for_the_next(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with monkeypatch.context() as patched:
-        fail(patched, attic.engine.bus, "subscribe", error)
+        fail(patched, attic.backend.bus, "subscribe", error)
         async with inside(attic, Handshake()) as ann:
             await ann.expect_close(Close.INTERNAL_ERROR)
     assert "The room 'attic' c" in caplog.text
@@ -132,9 +132,9 @@ async def test_what_is_said_while_a_room_fails_to_open_is_kept(
         return False
 
     with monkeypatch.context() as patched:
-        fail(patched, attic.engine.bus, "subscribe")
-        entered, go_on = slow_down(patched, attic.engine.bus, "subscribe")
-        patched.setattr(Feed, "reached", late)
+        fail(patched, attic.backend.bus, "subscribe")
+        entered, go_on = slow_down(patched, attic.backend.bus, "subscribe")
+        patched.setattr(Stream, "reached", late)
         listener = Listener()
         coming = asyncio.create_task(attic.connect("attic", listener.send, listener.close))
         await within("the room to be opened", entered.wait())
@@ -172,7 +172,9 @@ async def test_the_keeper_outlives_an_error(
 async def test_what_a_check_finds_may_be_more_than_a_page(attic: ConnectionManager) -> None:
     async with inside(attic, Handshake()) as ann:
         for number in range(5):
-            await attic.engine.log.append("attic", frames.spoken("bea", number, "now", None))
+            await attic.backend.log.append(
+                "attic", frames.encode_payload("bea", number, "now", None)
+            )
         await attic.check()
         for number in range(5):
             await ann.expect(number)
@@ -188,7 +190,7 @@ async def come_in_late(
     await manager.create_room("attic")
     async with inside(manager, Handshake()) as there:
         entered, go_on = asyncio.Event(), asyncio.Event()
-        read = manager.engine.log.read
+        read = manager.backend.log.read
 
         async def slow(*args: Any) -> object:
             page = await read(*args)
@@ -196,7 +198,7 @@ async def come_in_late(
             await go_on.wait()
             return page
 
-        monkeypatch.setattr(manager.engine.log, "read", slow)
+        monkeypatch.setattr(manager.backend.log, "read", slow)
         late = Listener()
         coming = asyncio.create_task(manager.connect("attic", send or late.send, late.close))
         await within("the look at the log", entered.wait())
@@ -253,7 +255,7 @@ async def test_a_room_may_go_while_it_is_compared(
     attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with inside(attic, Handshake()) as ann:
-        entered, go_on = slow_down(monkeypatch, attic.engine.log, "read")
+        entered, go_on = slow_down(monkeypatch, attic.backend.log, "read")
         checking = asyncio.create_task(attic.check())
         await within("the look at the log", entered.wait())
         await attic.room_deleted("attic")

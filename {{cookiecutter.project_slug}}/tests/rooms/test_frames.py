@@ -11,11 +11,11 @@ from {{cookiecutter.__package}}.rooms.protocol.events import Entry
 @pytest.mark.parametrize("message_id", [None, "m1"])
 @pytest.mark.parametrize("body", ["hello", None, {"a": [1, 0.5, True, 'ü\u2028"']}])
 def test_a_message_is_written_as_its_model_has_it(body: JsonValue, message_id: str | None) -> None:
-    entry = Entry(epoch=1, offset=2, text=frames.spoken("ann", body, "now", message_id))
-    model = frames.Said(
+    entry = Entry(epoch=1, offset=2, text=frames.encode_payload("ann", body, "now", message_id))
+    model = frames.MessageEvent(
         position=str(entry.position), sender="ann", body=body, at="now", id=message_id
     )
-    assert frames.said(entry).text == frames.encode(model).text
+    assert frames.encode_entry(entry).text == frames.encode(model).text
 
 
 @pytest.mark.parametrize(

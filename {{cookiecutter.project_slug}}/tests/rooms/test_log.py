@@ -14,8 +14,8 @@ from .conftest import HISTORY, Part
 
 async def say(log: Log, *texts: object, room: str = "attic") -> Position:
     for text in texts:
-        position, again = await log.append(room, str(text))
-        assert not again
+        position, duplicate = await log.append(room, str(text))
+        assert not duplicate
     return position
 
 
@@ -95,53 +95,58 @@ async def test_a_log_without_history_keeps_nothing(parts: Part) -> None:
 
 
 async def test_what_is_said_once_is_said_once_a_room(log: Log) -> None:
-    first = await log.append("attic", "hello", once="ann m1")
-    assert not first.again
-    assert await log.append("attic", "other words", once="ann m1") == (first.position, True)
-    assert not (await log.append("attic", "hello", once="ann m2")).again
-    assert not (await log.append("cellar", "hello", once="ann m1")).again
-    assert not (await log.append("attic", "hello")).again
+    first = await log.append("attic", "hello", idempotency_key="ann m1")
+    assert not first.duplicate
+    assert await log.append("attic", "other words", idempotency_key="ann m1") == (
+        first.position,
+        True,
+    )
+    assert not (await log.append("attic", "hello", idempotency_key="ann m2")).duplicate
+    assert not (await log.append("cellar", "hello", idempotency_key="ann m1")).duplicate
+    assert not (await log.append("attic", "hello")).duplicate
     assert (await log.read("attic", None, 0)).newest.offset == 3
 
 
 async def test_of_many_at_once_one_is_said(log: Log) -> None:
-    said = await asyncio.gather(*(log.append("attic", "hello", once="x") for _ in range(20)))
-    assert [one.again for one in said].count(False) == 1
+    said = await asyncio.gather(
+        *(log.append("attic", "hello", idempotency_key="x") for _ in range(20))
+    )
+    assert [one.duplicate for one in said].count(False) == 1
     assert len({one.position for one in said}) == 1
 
 
 async def test_what_was_said_is_forgotten_some_day(log: Log) -> None:
-    await log.append("attic", "first", once="first")
-    await log.append("attic", "second", once="second")
+    await log.append("attic", "first", idempotency_key="first")
+    await log.append("attic", "second", idempotency_key="second")
     for number in range(FEWEST_REMEMBERED - 1):
-        await log.append("attic", "", once=str(number))
-    assert (await log.append("attic", "second", once="second")).again
-    assert not (await log.append("attic", "first", once="first")).again
+        await log.append("attic", "", idempotency_key=str(number))
+    assert (await log.append("attic", "second", idempotency_key="second")).duplicate
+    assert not (await log.append("attic", "first", idempotency_key="first")).duplicate
 
 
 async def test_a_log_made_anew_has_later_positions(log: Log) -> None:
     positions = []
     for _ in range(50):
         positions.append(await say(log, "hello"))
-        await log.append("attic", "hello", once="m1")
+        await log.append("attic", "hello", idempotency_key="m1")
         await log.delete("attic")
     assert positions == sorted(set(positions))
     assert [str(one) for one in positions] == sorted(str(one) for one in positions)
-    assert not (await log.append("attic", "hello", once="m1")).again
+    assert not (await log.append("attic", "hello", idempotency_key="m1")).duplicate
 
 
 async def test_nothing_is_said_to_another_log_than_the_one_that_is_known(log: Log) -> None:
     known = await say(log, "one", "two")
-    assert (await log.append("attic", "three", known=known)).position.offset == 3
+    assert (await log.append("attic", "three", expected_position=known)).position.offset == 3
     await log.delete("attic")
     with pytest.raises(LogLostError):
-        await log.append("attic", "four", known=known)
+        await log.append("attic", "four", expected_position=known)
     assert (await log.read("attic", None, 0)).newest.offset == 0
 
 
 async def test_a_log_is_not_begun_anew_while_it_has_what_is_known(log: Log) -> None:
     known = await say(log, "one", "two")
-    await log.begin_anew("attic", known)
+    await log.reset_epoch("attic", known)
     assert (await log.read("attic", known, 10)).follows(known)
-    await log.begin_anew("attic", Position(known.epoch - 1, known.offset + 5))
+    await log.reset_epoch("attic", Position(known.epoch - 1, known.offset + 5))
     assert (await log.read("attic", known, 10)).follows(known)

@@ -22,7 +22,7 @@ async def test_a_room_that_closes_while_somebody_comes_in_closes_to_them_too(
     part: str, name: str, manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await manager.create_room("attic")
-    entered, go_on = slow_down(monkeypatch, getattr(manager.engine, part), name)
+    entered, go_on = slow_down(monkeypatch, getattr(manager.backend, part), name)
     socket = Socket()
     joining = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
     await entered.wait()
@@ -38,7 +38,7 @@ async def test_what_is_said_before_the_welcome_is_not_for_a_newcomer(
     manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await manager.create_room("attic")
-    entered, go_on = slow_down(monkeypatch, manager.engine.presence, "join")
+    entered, go_on = slow_down(monkeypatch, manager.backend.presence, "join")
     socket = Socket()
     joining = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
     await entered.wait()
@@ -47,7 +47,7 @@ async def test_what_is_said_before_the_welcome_is_not_for_a_newcomer(
     connection = await joining
     await manager.publish("attic", "in time", "ann")
     await until_told()
-    await connection.written()
+    await connection.drained()
     assert ["too early" in frame for frame in socket.frames] == [False, False]
     assert "in time" in socket.frames[1]
     await manager.disconnect(connection)
@@ -57,7 +57,7 @@ async def test_a_client_that_goes_while_it_comes_in_is_forgotten(
     manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await manager.create_room("attic")
-    entered, _ = slow_down(monkeypatch, manager.engine.log, "read")
+    entered, _ = slow_down(monkeypatch, manager.backend.log, "read")
     socket = Socket()
     joining = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
     await entered.wait()
@@ -76,10 +76,10 @@ async def test_frames_after_the_end_are_ignored(manager: ConnectionManager) -> N
     manager.end(connection, Close.REMOVED)
     await manager.receive(connection, '{"type": "message", "body": "one last word"}')
     manager.end(connection, Close.ROOM_CLOSED)
-    await connection.written()
+    await connection.drained()
     assert socket.closed == Close.REMOVED.row.code
     await manager.disconnect(connection)
-    await there.written()
+    await there.drained()
     assert not any("one last word" in frame for frame in witness.frames + socket.frames)
     await manager.disconnect(there)
 
@@ -98,7 +98,7 @@ async def test_an_answer_that_cannot_wait_ends_a_slow_reader(
     connection = await manager.connect("attic", send, socket.close)
     while not connection.ending:
         await manager.receive(connection, '{"type": "ping"}')
-    await connection.written()
+    await connection.drained()
     assert socket.closed == Close.READS_TOO_SLOWLY.row.code
     await manager.disconnect(connection)
 
@@ -120,7 +120,7 @@ async def test_a_user_known_by_a_session_needs_no_token_for_an_open_room(
     for room, user in [("attic", "ann"), ("attic", ""), ("cellar", "ann")]:
         socket = Socket()
         connection = await manager.connect(room, socket.send, socket.close, Handshake(user=user))
-        await connection.written()
+        await connection.drained()
         ends[f"{room} {user}"] = socket.closed
         await manager.disconnect(connection)
     required = Close.TOKEN_REQUIRED.row.code
@@ -163,7 +163,7 @@ async def test_a_room_that_is_gone_from_the_store_closes_with_the_next_check(
     connection = await manager.connect("attic", socket.send, socket.close)
     await manager.store.delete("attic")
     await manager.check()
-    await connection.written()
+    await connection.drained()
     assert socket.closed == Close.ROOM_CLOSED.row.code
     await manager.disconnect(connection)
 
@@ -172,13 +172,13 @@ async def test_a_room_that_nobody_is_in_is_not_heard_of_any_more(
     manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unsubscribed: list[str] = []
-    unsubscribe = manager.engine.bus.unsubscribe
+    unsubscribe = manager.backend.bus.unsubscribe
 
     async def noting(room: str) -> None:
         unsubscribed.append(room)
         await unsubscribe(room)
 
-    monkeypatch.setattr(manager.engine.bus, "unsubscribe", noting)
+    monkeypatch.setattr(manager.backend.bus, "unsubscribe", noting)
     await manager.create_room("attic")
     socket = Socket()
     connection = await manager.connect("attic", socket.send, socket.close)
@@ -205,7 +205,7 @@ async def test_who_is_removed_from_a_room_without_presence_is_not_told_of(
     manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds: list[str] = []
-    send = manager.engine.bus.send
+    send = manager.backend.bus.send
 
     async def note(room: str, event: Event) -> None:
         kinds.append(event.kind)
@@ -215,14 +215,14 @@ async def test_who_is_removed_from_a_room_without_presence_is_not_told_of(
     socket, witness = Socket(), Socket()
     there = await manager.connect("attic", witness.send, witness.close)
     connection = await manager.connect("attic", socket.send, socket.close)
-    monkeypatch.setattr(manager.engine.bus, "send", note)
+    monkeypatch.setattr(manager.backend.bus, "send", note)
     await manager.remove_user("attic", connection.user)
     await asyncio.wait_for(socket.ended.wait(), 5)
     assert socket.closed == Close.REMOVED.row.code
     assert kinds == ["removed"]
     await manager.publish("attic", "next", "ann")
     await until_told()
-    await there.written()
+    await there.drained()
     assert [json.loads(frame)["type"] for frame in witness.frames] == ["welcome", "message"]
     for one in (connection, there):
         await manager.disconnect(one)
@@ -242,6 +242,6 @@ async def test_who_is_too_slow_for_what_comes_before_a_close_ends_by_that(
     await manager.publish("attic", "x" * 300, "bea")
     manager.end(connection, Close.REMOVED)
     assert connection.closed_with is Close.READS_TOO_SLOWLY
-    await connection.written()
+    await connection.drained()
     assert socket.closed == Close.READS_TOO_SLOWLY.row.code
     await manager.disconnect(connection)

@@ -43,9 +43,9 @@ async def test_frames_are_sent_in_order() -> None:
     outbox = wire.outbox()
     for text in "abc":
         assert outbox.put(as_frame(text))
-    await outbox.written()
+    await outbox.drained()
     assert outbox.put(as_frame("d"))
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == ["a", "b", "c", "d"]
 
 
@@ -55,10 +55,10 @@ async def test_what_waits_comes_first_then_the_last_words_then_the_close_then_no
     outbox.put(as_frame("a"))
     outbox.finish(3000, "Token expired", as_frame("bye"))
     outbox.put(as_frame("too late"))
-    await outbox.written()
+    await outbox.drained()
     outbox.put(as_frame("far too late"))
     outbox.finish(1000, "again")
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == ["a", "bye", (3000, "Token expired")]
 
 
@@ -89,7 +89,7 @@ async def test_a_batch_is_written_at_once_where_nothing_waits() -> None:
     assert wire.written == [b"\x81\x01a\x81\x01b"]
     outbox.finish(1012, "Service restart")
     assert outbox.put_batch(batch("too late"))
-    await outbox.written()
+    await outbox.drained()
     assert len(wire.written) == 1
     assert wire.sent == [(1012, "Service restart")]
 
@@ -100,7 +100,7 @@ async def test_a_batch_comes_after_the_frames_that_wait() -> None:
     assert outbox.put(as_frame("a"))
     wire.written = []
     assert outbox.put_batch(batch("b", "c"))
-    await outbox.written()
+    await outbox.drained()
     assert wire.written == []
     assert wire.sent == ["a", "b", "c"]
 
@@ -112,10 +112,10 @@ async def test_a_reader_that_becomes_slow_gets_whole_frames_of_a_batch() -> None
     assert outbox.put_batch(batch("aa", "bb"))
     assert not outbox.put_batch(batch("cc", "dd"))
     wire.free.set()
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == ["aa", "bb"]
     assert not outbox.put_batch(batch("cc", "dd", "ee"))
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == ["aa", "bb", "cc", "dd"]
 
 
@@ -130,7 +130,7 @@ async def test_where_nothing_waits_a_frame_is_written_at_once() -> None:
     assert outbox.put(as_frame("c"))
     wire.written = taken
     assert outbox.put(as_frame("d")), "it comes after what waits"
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == ["c", "d"]
     assert len(taken) == 2
     assert outbox.put(as_frame("e"))
@@ -146,7 +146,7 @@ async def test_a_close_while_a_frame_is_being_sent_waits_for_it() -> None:
     outbox.finish(1012, "Service restart")
     assert wire.sent == []
     wire.free.set()
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == ["a", (1012, "Service restart")]
 
 
@@ -159,11 +159,11 @@ async def test_no_more_than_its_bytes_may_wait() -> None:
     assert outbox.put(as_frame("bbbb")), "what is being sent counts as waiting"
     assert not outbox.put(as_frame("c"))
     wire.free.set()
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == ["aaaaaa", "bbbb"]
     assert outbox.bytes == 0
     assert outbox.put(as_frame("cccccccccc"))
-    await outbox.written()
+    await outbox.drained()
 
 
 async def test_one_frame_of_any_size_may_wait() -> None:
@@ -171,7 +171,7 @@ async def test_one_frame_of_any_size_may_wait() -> None:
     outbox = wire.outbox(max_bytes=10)
     assert outbox.put(as_frame("x" * 100))
     assert not outbox.put(as_frame("y"))
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == ["x" * 100]
 
 
@@ -185,7 +185,7 @@ async def test_dropping_leaves_only_the_close() -> None:
     outbox.drop()
     outbox.finish(1013, "Reading too slowly")
     wire.free.set()
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == [(1013, "Reading too slowly")]
 
 
@@ -199,7 +199,7 @@ async def test_a_client_that_is_gone_is_sent_nothing() -> None:
     await outbox.abandon()
     wire.free.set()
     assert outbox.put(as_frame("b"))
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == []
 
 
@@ -210,7 +210,7 @@ async def test_a_broken_connection_is_no_trouble_of_ours(caplog: pytest.LogCaptu
     outbox = wire.outbox()
     outbox.put(as_frame("a"))
     outbox.put(as_frame("b"))
-    await outbox.written()
+    await outbox.drained()
     await asyncio.sleep(0)
     assert outbox.sealed
     assert [record.levelno for record in caplog.records if "written to" in record.message] == [10]
@@ -224,9 +224,9 @@ async def test_a_send_that_fails_ends_the_connection() -> None:
 
     outbox = Outbox(failing, wire.close, 100)
     outbox.put(as_frame("a"))
-    await outbox.written()
+    await outbox.drained()
     await asyncio.sleep(0)
-    await outbox.written()
+    await outbox.drained()
     assert wire.sent == [(1011, "Internal error")]
     assert outbox.sealed
 
@@ -249,5 +249,5 @@ async def test_a_client_that_is_gone_is_told_nothing_of_what_failed_then() -> No
     outbox.put(as_frame("a"))
     await entered.wait()
     await outbox.abandon()
-    await outbox.written()
+    await outbox.drained()
     assert closed == []

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from {{cookiecutter.__package}}.rooms.backends.interfaces import Presence
-from {{cookiecutter.__package}}.rooms.protocol.closes import Close, ClosedError
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close, CloseConnection
 
 from .conftest import Part
 
@@ -61,7 +61,7 @@ async def test_a_room_takes_so_many_users_and_their_further_connections(
 ) -> None:
     await presence.join("attic", "ann", "1", 2)
     await presence.join("attic", "bea", "2", 2)
-    with pytest.raises(ClosedError) as refused:
+    with pytest.raises(CloseConnection) as refused:
         await presence.join("attic", "cas", "3", 2)
     assert refused.value.close is Close.ROOM_FULL
     await presence.join("attic", "bea", "4", 2)
@@ -72,7 +72,7 @@ async def test_a_room_takes_so_many_users_and_their_further_connections(
 async def test_of_many_at_once_no_more_come_in_than_fit(presence: Presence) -> None:
     joins = (presence.join("attic", f"user {n}", f"{n}", 5) for n in range(20))
     results = await asyncio.gather(*joins, return_exceptions=True)
-    assert [isinstance(one, ClosedError) for one in results].count(True) == 15
+    assert [isinstance(one, CloseConnection) for one in results].count(True) == 15
     assert len(await members(presence)) == 5
 
 
@@ -92,8 +92,8 @@ async def test_a_process_that_lives_keeps_its_members(parts: Part) -> None:
     await one.join("attic", "ann", "1")
     end = time.monotonic() + 1.2 * lease
     while time.monotonic() < end:
-        assert not (await one.call_roll("attic")).lost
-        assert (await other.call_roll("attic")).went == ()
+        assert not (await one.heartbeat("attic")).lost
+        assert (await other.heartbeat("attic")).went == ()
         await asyncio.sleep(0.02)
     assert await members(other) == ["ann"]
 
@@ -102,7 +102,7 @@ async def test_who_was_removed_is_found_until_the_connection_is_gone(presence: P
     await presence.join("attic", "ann", "1")
     await presence.join("attic", "bea", "2")
     await presence.remove("attic", "ann")
-    assert (await presence.call_roll("attic")).removed == ("1",)
-    assert (await presence.call_roll("hall")).removed == ()
+    assert (await presence.heartbeat("attic")).removed == ("1",)
+    assert (await presence.heartbeat("hall")).removed == ()
     await presence.leave("attic", "1")
-    assert (await presence.call_roll("attic")).removed == ()
+    assert (await presence.heartbeat("attic")).removed == ()

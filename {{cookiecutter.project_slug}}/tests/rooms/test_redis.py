@@ -38,19 +38,19 @@ async def test_members_of_a_dead_process_are_struck_off_by_another(redis: Redis)
         await dying.join("attic", user, connection)
     await living.join("attic", "bea", "4")
     await asyncio.sleep(2 * SHORT)
-    roll = await living.call_roll("attic")
+    roll = await living.heartbeat("attic")
     assert [event.user for event in roll.went] == ["ann"], "bea has a connection that lives"
     assert roll.version == roll.went[-1].version
     assert (await living.members("attic")) == (roll.version, ["bea"])
-    assert (await living.call_roll("attic")).went == ()
+    assert (await living.heartbeat("attic")).went == ()
 
 
 async def test_a_process_that_was_taken_for_dead_hears_of_it(redis: Redis) -> None:
     slow, living = RedisPresence(redis, PREFIX, SHORT), RedisPresence(redis, PREFIX, LONG)
     await slow.join("attic", "ann", "1")
     await asyncio.sleep(2 * SHORT)
-    await living.call_roll("attic")
-    assert (await slow.call_roll("attic")).lost
+    await living.heartbeat("attic")
+    assert (await slow.heartbeat("attic")).lost
     assert await slow.join("attic", "ann", "1"), "it comes in anew"
 
 
@@ -58,16 +58,16 @@ async def test_who_was_taken_for_dead_and_came_back_is_alive(redis: Redis) -> No
     slow = RedisPresence(redis, PREFIX, LONG)
     await slow.join("attic", "ann", "1")
     await redis.delete(*await redis.keys(f"{PREFIX}:*"))
-    assert (await slow.call_roll("attic")).lost
+    assert (await slow.heartbeat("attic")).lost
     await slow.join("attic", "ann", "1")
-    assert not (await slow.call_roll("attic")).lost
+    assert not (await slow.heartbeat("attic")).lost
 
 
 async def test_what_nobody_keeps_up_goes_by_itself(redis: Redis) -> None:
     presence = RedisPresence(redis, PREFIX, 0.1)
     await presence.join("attic", "ann", "1")
     log = RedisLog(redis, PREFIX, 10, rings=False)
-    await log.append("attic", "hello", once="m1")
+    await log.append("attic", "hello", idempotency_key="m1")
     ends = {name: await redis.pttl(name) for name in await redis.keys()}
     assert min(ends.values()) > 0, f"some never go: {ends}"
 
@@ -79,8 +79,8 @@ async def test_a_log_that_lost_its_newest_messages_says_so_and_begins_anew(redis
     head = room_key(PREFIX, "attic", "head")
     await redis.hset(head, "offset", 1)
     with pytest.raises(LogLostError):
-        await log.append("attic", "four", known=known)
-    await log.begin_anew("attic", known)
+        await log.append("attic", "four", expected_position=known)
+    await log.reset_epoch("attic", known)
     page = await log.read("attic", known, 10)
     assert not page.follows(known)
     assert page.newest > known
@@ -90,7 +90,7 @@ async def test_a_log_that_lost_its_newest_messages_says_so_and_begins_anew(redis
 
 async def test_a_log_of_which_a_part_was_evicted_begins_anew(redis: Redis) -> None:
     log = RedisLog(redis, PREFIX, 10, rings=False)
-    known, _ = await log.append("attic", "one", once="m1")
+    known, _ = await log.append("attic", "one", idempotency_key="m1")
     await redis.delete(room_key(PREFIX, "attic", "head"))
     again, _ = await log.append("attic", "two")
     assert again.epoch > known.epoch

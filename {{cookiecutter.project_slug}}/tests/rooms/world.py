@@ -7,7 +7,7 @@ from typing import Any
 
 from {{cookiecutter.__package}}.rooms.backends.interfaces import (
     Appended,
-    Engine,
+    Backend,
     Page,
     Room,
 )
@@ -54,11 +54,15 @@ class SlowLog:
         self._world = world
 
     async def append(
-        self, room: str, text: str, once: str | None = None, known: Position | None = None
+        self,
+        room: str,
+        text: str,
+        idempotency_key: str | None = None,
+        expected_position: Position | None = None,
     ) -> Appended:
         await self._world.travel()
-        appended = await self._world.log.append(room, text, once, known)
-        if not appended.again:
+        appended = await self._world.log.append(room, text, idempotency_key, expected_position)
+        if not appended.duplicate:
             self._world.said.append((str(appended.position), text))
         await self._world.travel()
         return appended
@@ -69,8 +73,8 @@ class SlowLog:
         await self._world.travel()
         return page
 
-    async def begin_anew(self, room: str, known: Position) -> None:
-        await self._world.log.begin_anew(room, known)
+    async def reset_epoch(self, room: str, expected_position: Position) -> None:
+        await self._world.log.reset_epoch(room, expected_position)
 
     async def delete(self, room: str) -> None:
         raise NotImplementedError
@@ -175,7 +179,7 @@ class World:
             ConnectionManager(
                 config,
                 OneRoom(),
-                Engine(SlowLog(self), presence, SlowBus(self)),
+                Backend(SlowLog(self), presence, SlowBus(self)),
                 clock=SystemClock(),
             )
             for _ in range(2)

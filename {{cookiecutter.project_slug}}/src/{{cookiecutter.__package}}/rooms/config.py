@@ -22,7 +22,7 @@ from .names import ROOM_RULE, RoomName
 
 
 @dataclass(frozen=True)
-class Takes:
+class Accepts:
     """What a setting takes, in words."""
 
     words: str
@@ -68,34 +68,34 @@ def _redis_url(value: str) -> str:
     return value
 
 
-Switch = Annotated[bool, Takes("true or false")]
-FromZero = Annotated[int, Field(ge=0), Takes("a whole number of at least 0")]
-FromOne = Annotated[int, Field(ge=1), Takes("a whole number of at least 1")]
-Port = Annotated[int, Field(ge=0, le=65535), Takes("0 to 65535; 0 is any free port")]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), Takes("a number of at least 0")]
+Switch = Annotated[bool, Accepts("true or false")]
+FromZero = Annotated[int, Field(ge=0), Accepts("a whole number of at least 0")]
+FromOne = Annotated[int, Field(ge=1), Accepts("a whole number of at least 1")]
+Port = Annotated[int, Field(ge=0, le=65535), Accepts("0 to 65535; 0 is any free port")]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), Accepts("a number of at least 0")]
 Rooms = Annotated[
     tuple[RoomName, ...],
     NoDecode,
     BeforeValidator(listed),
-    Takes(f"room names, comma-separated, each {ROOM_RULE}"),
+    Accepts(f"room names, comma-separated, each {ROOM_RULE}"),
 ]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...],
     NoDecode,
     BeforeValidator(listed),
-    Takes("origins, comma-separated, each like https://www.example.org"),
+    Accepts("origins, comma-separated, each like https://www.example.org"),
 ]
 Networks = Annotated[
     tuple[Annotated[str, AfterValidator(_network)], ...],
     NoDecode,
     BeforeValidator(listed),
-    Takes("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8"),
+    Accepts("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8"),
 ]
 
-Readers = Annotated[Literal["loopback", "anyone", "key"], Takes("loopback, anyone or key")]
+Readers = Annotated[Literal["loopback", "anyone", "key"], Accepts("loopback, anyone or key")]
 RedisUrl = Annotated[
     Annotated[str, AfterValidator(_redis_url)] | None,
-    Takes("redis://user:password@host:6379/0, rediss:// for TLS, or unix://path"),
+    Accepts("redis://user:password@host:6379/0, rediss:// for TLS, or unix://path"),
 ]
 
 # RFC 7518 asks of HS256 for a key as long as its hash.
@@ -111,7 +111,7 @@ class ServiceConfig(BaseSettings):
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    host: Annotated[str, Takes("an address or a host name")] = Field(
+    host: Annotated[str, Accepts("an address or a host name")] = Field(
         "127.0.0.1", description="where to listen"
     )
     port: Port = Field(8000, description="where to listen")
@@ -128,12 +128,12 @@ class ServiceConfig(BaseSettings):
         default=True,
         description="`false` refuses unsafe defaults; `true` is for one developer's machine",
     )
-    secret_key: Annotated[str, Takes("32 or more random characters")] = Field(
+    secret_key: Annotated[str, Accepts("32 or more random characters")] = Field(
         default_factory=lambda: secrets.token_urlsafe(48),
         description="signs tokens; without it, a random one per start; required with `DEBUG` off",
         repr=False,
     )
-    api_key: Annotated[str | None, Takes("any text")] = Field(
+    api_key: Annotated[str | None, Accepts("any text")] = Field(
         None,
         description="what trusted callers present to the HTTP API; unset: those calls answer 401",
         repr=False,
@@ -220,7 +220,7 @@ def _worded(kind: type[ServiceConfig], error: ErrorDetails) -> str:
         return error["msg"].removeprefix("Value error, ")
     name = str(error["loc"][0])
     field = kind.model_fields[name]
-    takes = next(one.words for one in field.metadata if isinstance(one, Takes))
+    takes = next(one.words for one in field.metadata if isinstance(one, Accepts))
     got = _PASSWORD.sub("//…@", repr(error["input"]))
     return f"{name.upper()}: got {got}; it takes {takes}"
 

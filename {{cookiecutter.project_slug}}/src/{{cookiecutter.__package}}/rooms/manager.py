@@ -10,23 +10,23 @@ from typing import assert_never
 from pydantic import JsonValue, ValidationError
 
 from .auth.identities import identify
-from .backends.interfaces import Engine, Page, RoomStore
+from .backends.interfaces import Backend, Page, RoomStore
 from .clock import Clock, rfc3339
 from .config import ServiceConfig
 from .connections.connection import Connection
-from .connections.drain import Returns, tell_all
+from .connections.drain import ReconnectSchedule, tell_all
 from .connections.handshake import Handshake
 from .connections.outbox import CloseSocket, Outbox, Send
 from .connections.rate import RateLimit
 from .connections.roster import Roster
-from .connections.telemetry import facts, note_delivery, note_end, note_join, note_message
-from .delivery.keeper import Feeds
-from .delivery.stream import Feed
+from .connections.telemetry import facts, record_delivery, record_end, record_join, record_message
+from .delivery.keeper import StreamKeeper
+from .delivery.stream import Stream
 from .errors import MemberNotFoundError, MessageTooLargeError, RoomNotFoundError, UnavailableError
 from .names import is_room_name
 from .protocol import frames
-from .protocol.closes import Advice, Close, ClosedError
-from .protocol.events import EVERYWHERE, Came, Passing, Removed, RoomDeleted, SessionEnded
+from .protocol.closes import Advice, Close, CloseConnection
+from .protocol.events import EVERYWHERE, Ephemeral, MemberJoined, Removed, RoomDeleted, SessionEnded
 from .protocol.positions import Position
 from .registry import RoomRegistry
 from .tasks import end_tasks
@@ -51,21 +51,23 @@ class ConnectionManager(RoomRegistry):
         self,
         config: ServiceConfig,
         store: RoomStore,
-        engine: Engine,
+        backend: Backend,
         *,
         clock: Clock | None = None,
         tuning: Tuning = DEFAULT,
     ) -> None:
         super().__init__(config, store, clock, tuning)
-        self.engine = engine
+        self.backend = backend
         self.draining = False
         self._roster = Roster()
         limit = config.outbox_bytes
-        self._feeds = Feeds(engine, store, self._roster, self.end, held_bytes=limit, tuning=tuning)
+        self._streams = StreamKeeper(
+            backend, store, self._roster, self.end, held_bytes=limit, tuning=tuning
+        )
         # The event loop that it belongs to, once it has started.
         self.loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._returns = Returns(0)
+        self._returns = ReconnectSchedule(0)
 
     @property
     def connection_count(self) -> int:
@@ -78,10 +80,10 @@ class ConnectionManager(RoomRegistry):
             await self.ensure_rooms()
         except UnavailableError as error:
             logger.warning("The rooms cannot be reached: %s", error.__cause__)
-            self._feeds.missed.set()
+            self._streams.missed.set()
         if self._keeper is None:
             self.loop = asyncio.get_running_loop()
-            self._keeper = asyncio.create_task(self._feeds.keep(self.ensure_rooms))
+            self._keeper = asyncio.create_task(self._streams.keep(self.ensure_rooms))
 
     async def stop(self) -> None:
         """Let go of the engine; to be called when no connection is left."""
@@ -89,13 +91,13 @@ class ConnectionManager(RoomRegistry):
         if self._keeper:
             keeper, self._keeper = self._keeper, None
             await end_tasks(keeper)
-        await self._feeds.stop()
-        await self.engine.close()
+        await self._streams.stop()
+        await self.backend.close()
 
     async def ready(self) -> bool:
         """Whether this process takes clients."""
         try:
-            await self.engine.ping()
+            await self.backend.ping()
         except UnavailableError:
             return False
         return not self.draining
@@ -106,7 +108,7 @@ class ConnectionManager(RoomRegistry):
         Raises:
             UnavailableError: the engine can't be reached.
         """
-        await self._feeds.check()
+        await self._streams.check()
 
     async def close_room(self, name: str) -> None:
         """Delete a room and close its members' connections.
@@ -128,8 +130,8 @@ class ConnectionManager(RoomRegistry):
         Raises:
             UnavailableError: its log is still there.
         """
-        await self._feeds.send(name, RoomDeleted())
-        await self.engine.log.delete(name)
+        await self._streams.send(name, RoomDeleted())
+        await self.backend.log.delete(name)
 
     async def remove_user(self, room: str, user: str) -> None:
         """Close all connections of a user in a room, in whatever process.
@@ -139,16 +141,16 @@ class ConnectionManager(RoomRegistry):
             MemberNotFoundError: the user is not in it.
         """
         found = await self.existing_room(room)
-        went = await self.engine.presence.remove(room, user)
+        went = await self.backend.presence.remove(room, user)
         if went is None:
             raise MemberNotFoundError(room, user)
-        await self._feeds.send(room, Removed(user=user))
+        await self._streams.send(room, Removed(user=user))
         if found.presence:
-            await self._feeds.send(room, went)
+            await self._streams.send(room, went)
 
     async def end_session(self, session: str) -> None:
         """Close all connections of a session, in whatever process and room."""
-        await self._feeds.send(EVERYWHERE, SessionEnded(session=session))
+        await self._streams.send(EVERYWHERE, SessionEnded(session=session))
 
     async def connect(
         self, room: str, send: Send, close_socket: CloseSocket, handshake: Handshake = _ANONYMOUS
@@ -171,8 +173,8 @@ class ConnectionManager(RoomRegistry):
             handshake.limit_frames(frame_rate, exceeded)
         try:
             with self._guarded(connection):
-                feed = await self._admit(connection, handshake)
-                await self._open(connection, feed, handshake.after)
+                stream = await self._admit(connection, handshake)
+                await self._open(connection, stream, handshake.after)
         except asyncio.CancelledError:
             self._forget(connection)
             raise
@@ -207,7 +209,7 @@ class ConnectionManager(RoomRegistry):
 
         It is for what is soon of no use, such as who is writing: some may not get it.
         """
-        await self._feeds.send(room, Passing(text=frames.encode(frame).text))
+        await self._streams.send(room, Ephemeral(text=frames.encode(frame).text))
 
     async def disconnect(self, connection: Connection, code: int | None = None) -> None:
         """Forget a client that is gone, whoever closed, with this code if by a close frame."""
@@ -219,7 +221,7 @@ class ConnectionManager(RoomRegistry):
     def end(self, connection: Connection, close: Close) -> None:
         """Close a connection, after what waits for it; the first call counts."""
         # It may be too slow for what is told before the close.
-        self._feeds.tell(connection)
+        self._streams.tell(connection)
         if not connection.ending:
             connection.finish(close, self._retry_after(connection, close))
             self._depart(connection)
@@ -228,7 +230,7 @@ class ConnectionManager(RoomRegistry):
         """Tell every client that this process stops; takes at most DRAIN_SECONDS."""
         self.draining = True
         everyone = self._roster.everyone()
-        self._returns = Returns(len(everyone))
+        self._returns = ReconnectSchedule(len(everyone))
         restart = partial(self.end, close=Close.SERVICE_RESTART)
         if not await tell_all(everyone, restart, self.config.drain_seconds):
             logger.warning("Not every client could be told of the stop in time")
@@ -237,7 +239,7 @@ class ConnectionManager(RoomRegistry):
     def _guarded(self, connection: Connection) -> Iterator[None]:
         try:
             yield
-        except ClosedError as error:
+        except CloseConnection as error:
             self.end(connection, error.close)
         except UnavailableError as error:
             logger.warning("Out of reach: %r", error.__cause__, extra=facts(connection))
@@ -246,54 +248,54 @@ class ConnectionManager(RoomRegistry):
             logger.exception("A connection failed", extra=facts(connection))
             self.end(connection, Close.INTERNAL_ERROR)
 
-    async def _admit(self, connection: Connection, handshake: Handshake) -> Feed:
+    async def _admit(self, connection: Connection, handshake: Handshake) -> Stream:
         if refusal := Close.SERVICE_RESTART if self.draining else handshake.refusal:
-            raise ClosedError(refusal)
+            raise CloseConnection(refusal)
         room = await self.find_room(connection.room)
         if room is None:
-            raise ClosedError(Close.ROOM_NOT_FOUND)
+            raise CloseConnection(Close.ROOM_NOT_FOUND)
         grant = identify(room, handshake, self.tokens, self.config)
         connection.user = grant.user
         connection.announced = room.presence
-        feed = await self._feeds.attach(room, connection)
+        stream = await self._streams.attach(room, connection)
         connection.joining = True
         try:
-            came = await self._join(connection, feed)
+            came = await self._join(connection, stream)
             connection.joined = True
             if room.presence:
-                feed.attend(await self.engine.presence.members(room.name))
+                stream.apply_snapshot(await self.backend.presence.members(room.name))
             if came and room.presence:
-                await self._feeds.send(room.name, came)
+                await self._streams.send(room.name, came)
         finally:
             # It may have left before it had joined.
             if connection.ending:
-                await self._feeds.leave(connection)
+                await self._streams.leave(connection)
         if not connection.ending:
             self._expire_at(connection, grant.expires)
-        return feed
+        return stream
 
-    async def _join(self, connection: Connection, feed: Feed) -> Came | None:
-        capacity = feed.room.capacity or self.config.room_capacity
+    async def _join(self, connection: Connection, stream: Stream) -> MemberJoined | None:
+        capacity = stream.room.capacity or self.config.room_capacity
         join = partial(
-            self.engine.presence.join, feed.room.name, connection.user, connection.id, capacity
+            self.backend.presence.join, stream.room.name, connection.user, connection.id, capacity
         )
         try:
             return await join()
-        except ClosedError:
+        except CloseConnection:
             # Members of a process that died may still be counted.
-            await self._feeds.call_roll(feed)
+            await self._streams.heartbeat(stream)
             return await join()
 
-    async def _open(self, connection: Connection, feed: Feed, after: str | None) -> None:
+    async def _open(self, connection: Connection, stream: Stream, after: str | None) -> None:
         position = Position.parse(after) if after else None
-        feed.hold(connection)
-        page = await self._feeds.read(feed, position)
+        stream.hold(connection)
+        page = await self._streams.read(stream, position)
         if connection.ending:
             return
         recovered = None if after is None else position is not None and page.follows(position)
         if position is None or not recovered:
             position, page = page.newest, Page(page.newest, [])
-        members = sorted(feed.members | {connection.user}) if feed.room.presence else None
+        members = sorted(stream.members | {connection.user}) if stream.room.presence else None
         welcome = frames.Welcome(
             room=connection.room,
             user=connection.user,
@@ -303,14 +305,14 @@ class ConnectionManager(RoomRegistry):
         )
         self._answer(connection, welcome)
         connection.opened = True
-        note_join(connection)
-        await self._feeds.follow(feed, connection, position, page)
+        record_join(connection)
+        await self._streams.follow(stream, connection, position, page)
 
     async def _act(self, connection: Connection, received: str | bytes) -> None:
         if not connection.rate.allow():
-            raise ClosedError(Close.TOO_MANY_MESSAGES)
+            raise CloseConnection(Close.TOO_MANY_MESSAGES)
         if isinstance(received, bytes):
-            raise ClosedError(Close.BINARY_FRAME)
+            raise CloseConnection(Close.BINARY_FRAME)
         try:
             frame = frames.decode(received, debug=self.config.debug)
         except ValidationError as error:
@@ -325,7 +327,7 @@ class ConnectionManager(RoomRegistry):
             case frames.Ping():
                 self._answer(connection, frames.Pong())
             case frames.ShowClose():
-                raise ClosedError(frame.close)
+                raise CloseConnection(frame.close)
             case _:
                 assert_never(frame)
 
@@ -338,20 +340,20 @@ class ConnectionManager(RoomRegistry):
     async def _publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None
     ) -> Position:
-        begun = note_message()
+        begun = record_message()
         at = rfc3339(self.clock.time())
-        text = frames.spoken(sender, body, at, message_id)
+        text = frames.encode_payload(sender, body, at, message_id)
         # No user name has a line break.
-        once = None if message_id is None else f"{sender}\n{message_id}"
-        position = await self._feeds.publish(room, text, once)
+        idempotency_key = None if message_id is None else f"{sender}\n{message_id}"
+        position = await self._streams.publish(room, text, idempotency_key)
         # After the tasks that write to the members, which were woken before.
-        asyncio.get_running_loop().call_soon(note_delivery, begun)
+        asyncio.get_running_loop().call_soon(record_delivery, begun)
         return position
 
     def _refresh(self, connection: Connection, token: str) -> None:
         try:
             grant = self.tokens.check(token, connection.room)
-        except ClosedError as error:
+        except CloseConnection as error:
             self._refuse(connection, "invalid-token", f"{error}")
             return
         if grant.user == connection.user:
@@ -377,21 +379,21 @@ class ConnectionManager(RoomRegistry):
         self._answer(connection, frames.Error(code=code, detail=detail, id=message_id))
 
     def _answer(self, connection: Connection, frame: frames.Frame) -> None:
-        self._feeds.tell(connection)
+        self._streams.tell(connection)
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
 
     def _forget(self, connection: Connection, code: int | None = None) -> None:
         self._roster.remove(connection)
         self._depart(connection)
-        note_end(connection, code)
+        record_end(connection, code)
 
     def _depart(self, connection: Connection) -> None:
         if connection.expiry:
             connection.expiry.cancel()
-        self._feeds.detach(connection)
+        self._streams.detach(connection)
         if connection.joining and connection.leaving is None:
-            connection.leaving = asyncio.create_task(self._feeds.leave(connection))
+            connection.leaving = asyncio.create_task(self._streams.leave(connection))
 
     def _retry_after(self, connection: Connection, close: Close) -> float | None:
         if close is Close.TOO_MANY_MESSAGES:

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from .auth.throttle import GuessLimit
+from .auth.throttle import PasswordThrottle
 from .auth.tokens import Tokens
 from .backends.interfaces import Room, RoomStore
 from .clock import Clock, SystemClock
@@ -30,7 +30,7 @@ class RoomRegistry:
         self.store = store
         self.clock = clock or SystemClock()
         self.tokens = Tokens(config.secret_key, self.clock)
-        self._guesses = GuessLimit(self.clock, tuning.guesses)
+        self._guesses = PasswordThrottle(self.clock, tuning.guesses)
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
 
     async def create_room(

@@ -52,7 +52,7 @@ _ALIVE = _Answer(HTTPStatus.OK, {"status": "ok"})
 _TOO_LARGE = _denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.", _CLOSE)
 
 
-class Gate:
+class SocketGuard:
     """Denies sockets by origin, path and number, and large bodies; ends what the app fails.
 
     A client whose address has too many connections is served, to be told by a close.

@@ -245,8 +245,8 @@ async def test_what_every_process_is_sent_is_said_once(
         await ann.expect("joined", user="bea")
         await layer.group_send(group_of("lobby"), say("lobby", "hello"))
         for manager in managers:
-            assert isinstance(manager.engine.bus, LayerBus)
-            await layer.send(manager.engine.bus.channel, say("lobby", "done"))
+            assert isinstance(manager.backend.bus, LayerBus)
+            await layer.send(manager.backend.bus.channel, say("lobby", "done"))
         for client in (ann, bea):
             for body in ("hello", "done", "done"):
                 await client.expect_message(body)

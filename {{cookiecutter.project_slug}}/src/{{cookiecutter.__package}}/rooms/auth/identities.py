@@ -4,7 +4,7 @@ from ..backends.interfaces import Room
 from ..config import ServiceConfig
 from ..connections.handshake import Handshake
 from ..names import guest_name, is_user_name
-from ..protocol.closes import Close, ClosedError
+from ..protocol.closes import Close, CloseConnection
 from .tokens import Grant, Tokens
 
 
@@ -21,4 +21,4 @@ def identify(room: Room, handshake: Handshake, tokens: Tokens, config: ServiceCo
         return Grant(user)
     if not room.locked and config.guests:
         return Grant(guest_name())
-    raise ClosedError(Close.TOKEN_REQUIRED)
+    raise CloseConnection(Close.TOKEN_REQUIRED)

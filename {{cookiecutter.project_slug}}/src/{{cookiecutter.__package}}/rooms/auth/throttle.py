@@ -11,7 +11,7 @@ WINDOW_SECONDS = 60.0
 MOST_KEPT = 10_000
 
 
-class GuessLimit:
+class PasswordThrottle:
     """Counts the guesses of each address at each room, in this process, and from time to time anew.
 
     Where there are too many to keep, the oldest are forgotten.

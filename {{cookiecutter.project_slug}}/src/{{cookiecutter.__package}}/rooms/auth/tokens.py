@@ -8,7 +8,7 @@ import jwt
 
 from ..clock import Clock
 from ..names import is_user_name
-from ..protocol.closes import Close, ClosedError
+from ..protocol.closes import Close, CloseConnection
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +47,11 @@ class Tokens:
         user, expires = claims["sub"], _seconds(claims["exp"])
         if not is_user_name(user) or expires is None:
             logger.info("A token is invalid: `sub` is no name of a user, or `exp` no number")
-            raise ClosedError(Close.TOKEN_INVALID)
+            raise CloseConnection(Close.TOKEN_INVALID)
         if claims["room"] != room:
-            raise ClosedError(Close.WRONG_ROOM)
+            raise CloseConnection(Close.WRONG_ROOM)
         if expires <= self._clock.time():
-            raise ClosedError(Close.TOKEN_EXPIRED)
+            raise CloseConnection(Close.TOKEN_EXPIRED)
         return Grant(user, expires)
 
     def _decode(self, token: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Tokens:
         except (jwt.PyJWTError, UnicodeError, RecursionError) as error:
             # The client is not told, and nobody what is in it.
             logger.info("A token is invalid: %s", type(error).__name__)
-            raise ClosedError(Close.TOKEN_INVALID) from error
+            raise CloseConnection(Close.TOKEN_INVALID) from error
 
 
 def _seconds(value: object) -> float | None:

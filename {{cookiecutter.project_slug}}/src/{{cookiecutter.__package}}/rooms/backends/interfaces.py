@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from ..protocol.events import Came, Entry, Event, Went
+from ..protocol.events import Entry, Event, MemberJoined, MemberLeft
 from ..protocol.positions import Position
 
 
@@ -31,17 +31,17 @@ class Appended(NamedTuple):
     """Where a message stands; `again` if it stood there before."""
 
     position: Position
-    again: bool
+    duplicate: bool
 
 
-class Attendance(NamedTuple):
+class PresenceSnapshot(NamedTuple):
     """Who is in a room. The version grows with every change."""
 
     version: int
     members: list[str]
 
 
-class Roll(NamedTuple):
+class Heartbeat(NamedTuple):
     """What calling the roll of a room found.
 
     `lost`: this process was taken for dead, so that its connections have to join again.
@@ -51,7 +51,7 @@ class Roll(NamedTuple):
 
     version: int
     lost: bool = False
-    went: tuple[Went, ...] = ()
+    went: tuple[MemberLeft, ...] = ()
     removed: tuple[str, ...] = ()
 
 
@@ -97,7 +97,11 @@ class Log(Protocol):
     rings: bool
 
     async def append(
-        self, room: str, text: str, once: str | None = None, known: Position | None = None
+        self,
+        room: str,
+        text: str,
+        idempotency_key: str | None = None,
+        expected_position: Position | None = None,
     ) -> Appended:
         """Give a message its position, unless one with the same `once` has its own.
 
@@ -108,7 +112,7 @@ class Log(Protocol):
     async def read(self, room: str, after: Position | None, limit: int) -> Page:
         """Read up to `limit` messages after a position; none without a position."""
 
-    async def begin_anew(self, room: str, known: Position) -> None:
+    async def reset_epoch(self, room: str, expected_position: Position) -> None:
         """Give the log a new epoch, if it has not got `known` any more."""
 
     async def delete(self, room: str) -> None:
@@ -120,23 +124,23 @@ class Presence(Protocol):
 
     async def join(
         self, room: str, user: str, connection: str, capacity: int | None = None
-    ) -> Came | None:
+    ) -> MemberJoined | None:
         """Let a connection in; `Came` if it is the user's first.
 
         Raises:
             ClosedError: a new member would be more than `capacity`.
         """
 
-    async def leave(self, room: str, connection: str) -> Went | None:
+    async def leave(self, room: str, connection: str) -> MemberLeft | None:
         """Let a connection out; `Went` if it was the user's last."""
 
-    async def remove(self, room: str, user: str) -> Went | None:
+    async def remove(self, room: str, user: str) -> MemberLeft | None:
         """Take a user's connections out; None if there were none."""
 
-    async def members(self, room: str) -> Attendance:
+    async def members(self, room: str) -> PresenceSnapshot:
         """Name the members."""
 
-    async def call_roll(self, room: str) -> Roll:
+    async def heartbeat(self, room: str) -> Heartbeat:
         """Tell that this process lives, and strike off the members of those that don't."""
 
 
@@ -160,7 +164,7 @@ class Bus(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class Backend:
     """The three together, and what they rest on."""
 
     log: Log

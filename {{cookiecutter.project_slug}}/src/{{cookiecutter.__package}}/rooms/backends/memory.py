@@ -5,10 +5,10 @@ from collections import Counter, OrderedDict, deque
 from itertools import islice
 
 from ..errors import LogLostError
-from ..protocol.closes import Close, ClosedError
-from ..protocol.events import Came, Entry, Went
+from ..protocol.closes import Close, CloseConnection
+from ..protocol.events import Entry, MemberJoined, MemberLeft
 from ..protocol.positions import Position
-from .interfaces import Appended, Attendance, Page, Roll
+from .interfaces import Appended, Heartbeat, Page, PresenceSnapshot
 
 # For how many messages at the least it is known that they were said.
 FEWEST_REMEMBERED = 1_000
@@ -34,21 +34,25 @@ class MemoryLog:
         self._epoch = 0
 
     async def append(
-        self, room: str, text: str, once: str | None = None, known: Position | None = None
+        self,
+        room: str,
+        text: str,
+        idempotency_key: str | None = None,
+        expected_position: Position | None = None,
     ) -> Appended:
         """Give a message its position, unless one with the same `once` has its own."""
         log = self._log(room)
-        if known and known.epoch != log.newest.epoch:
+        if expected_position and expected_position.epoch != log.newest.epoch:
             raise LogLostError
-        if once is not None and once in log.said:
-            return Appended(Position(log.newest.epoch, log.said[once]), again=True)
+        if idempotency_key is not None and idempotency_key in log.said:
+            return Appended(Position(log.newest.epoch, log.said[idempotency_key]), duplicate=True)
         position = log.newest = Position(log.newest.epoch, log.newest.offset + 1)
         log.texts.append(text)
-        if once is not None:
-            log.said[once] = position.offset
+        if idempotency_key is not None:
+            log.said[idempotency_key] = position.offset
             if len(log.said) > max(self._history, FEWEST_REMEMBERED):
                 log.said.popitem(last=False)
-        return Appended(position, again=False)
+        return Appended(position, duplicate=False)
 
     async def read(self, room: str, after: Position | None, limit: int) -> Page:
         """Read up to `limit` messages after a position."""
@@ -65,7 +69,7 @@ class MemoryLog:
         ]
         return Page(log.newest, entries)
 
-    async def begin_anew(self, room: str, known: Position) -> None:
+    async def reset_epoch(self, room: str, expected_position: Position) -> None:
         """Do nothing: as long as the process lives, it loses nothing."""
 
     async def delete(self, room: str) -> None:
@@ -98,19 +102,19 @@ class MemoryPresence:
 
     async def join(
         self, room: str, user: str, connection: str, capacity: int | None = None
-    ) -> Came | None:
+    ) -> MemberJoined | None:
         """Let a connection in; `Came` if it is the user's first."""
         members = self._members(room)
         if connection in members.connections:
             return None
         first = user not in members.counts
         if first and capacity is not None and len(members.counts) >= capacity:
-            raise ClosedError(Close.ROOM_FULL)
+            raise CloseConnection(Close.ROOM_FULL)
         members.connections[connection] = user
         members.counts[user] += 1
-        return Came(version=self._change(members), user=user) if first else None
+        return MemberJoined(version=self._change(members), user=user) if first else None
 
-    async def leave(self, room: str, connection: str) -> Went | None:
+    async def leave(self, room: str, connection: str) -> MemberLeft | None:
         """Let a connection out; `Went` if it was the user's last."""
         self._removed.pop(connection, None)
         members = self._members(room)
@@ -123,9 +127,9 @@ class MemoryPresence:
         del members.counts[user]
         if not members.counts:
             del self._rooms[room]
-        return Went(version=self._change(members), user=user)
+        return MemberLeft(version=self._change(members), user=user)
 
-    async def remove(self, room: str, user: str) -> Went | None:
+    async def remove(self, room: str, user: str) -> MemberLeft | None:
         """Take a user's connections out; None if there were none."""
         theirs = [one for one, whose in self._members(room).connections.items() if whose == user]
         went = None
@@ -134,15 +138,15 @@ class MemoryPresence:
             self._removed[connection] = room
         return went
 
-    async def members(self, room: str) -> Attendance:
+    async def members(self, room: str) -> PresenceSnapshot:
         """Name the members."""
         members = self._members(room)
-        return Attendance(members.version, list(members.counts))
+        return PresenceSnapshot(members.version, list(members.counts))
 
-    async def call_roll(self, room: str) -> Roll:
+    async def heartbeat(self, room: str) -> Heartbeat:
         """Find nobody dead: they would have died with this process."""
         removed = tuple(one for one, where in self._removed.items() if where == room)
-        return Roll(self._members(room).version, removed=removed)
+        return Heartbeat(self._members(room).version, removed=removed)
 
     def _members(self, room: str) -> _RoomMembers:
         return self._rooms.setdefault(room, _RoomMembers(self._newest))

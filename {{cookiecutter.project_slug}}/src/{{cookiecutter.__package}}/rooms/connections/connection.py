@@ -80,7 +80,7 @@ class Connection:
     async def send_when_fits(self, frame: Encoded) -> None:
         """Let a frame wait for the client, once what waits already leaves room for it."""
         while not self.send(frame):
-            await self.written()
+            await self.drained()
 
     def finish(self, close: Close, retry_after: float | None = None) -> None:
         """Close after what waits and the row's last words; `retry_after` is in seconds."""
@@ -94,9 +94,9 @@ class Connection:
             last_words = encode(LastWords(type=row.last_words, retry_after=retry_after))
         self._outbox.finish(row.code, row.reason or "", last_words)
 
-    async def written(self) -> None:
+    async def drained(self) -> None:
         """Wait until all was sent that waits, and the close."""
-        await self._outbox.written()
+        await self._outbox.drained()
 
     async def abandon(self) -> None:
         """Send nothing more: the client is gone."""

@@ -14,7 +14,7 @@ _SOONEST_RETURN = 1.0
 _SHORTEST_SPREAD = 4.0
 
 
-class Returns:
+class ReconnectSchedule:
     """When clients are asked to come back, spread over the longer the more there are."""
 
     def __init__(self, clients: int) -> None:
@@ -43,7 +43,7 @@ async def tell_all(
                 for connection in connections[start : start + at_once]:
                     tell(connection)
             for connection in connections:
-                await connection.written()
+                await connection.drained()
     except TimeoutError:
         return False
     return True

@@ -108,7 +108,7 @@ class Outbox:
         if writer:
             await asyncio.wait([writer])
 
-    async def written(self) -> None:
+    async def drained(self) -> None:
         """Wait until nothing is left to write."""
         if self._writer:
             await asyncio.wait([self._writer])

@@ -18,13 +18,13 @@ def facts(connection: Connection) -> dict[str, str]:
     return {"connection": connection.id, "room": connection.room, "user": connection.user}
 
 
-def note_join(connection: Connection) -> None:
+def record_join(connection: Connection) -> None:
     """It was let in."""
     metrics.JOINS.inc()
     logger.info("Joined", extra=facts(connection))
 
 
-def note_end(connection: Connection, code: int | None) -> None:
+def record_end(connection: Connection, code: int | None) -> None:
     """It is gone; `code` is that of the close frame, if there was one."""
     told = connection.closed_with
     row = told.name if told else _LIBRARYS.get(code or 0, metrics.CLIENT_LEFT)
@@ -34,12 +34,12 @@ def note_end(connection: Connection, code: int | None) -> None:
     logger.info("Closed", extra={**facts(connection), **more})
 
 
-def note_message() -> float:
+def record_message() -> float:
     """It is to be said; when that was, for `note_delivery`."""
     metrics.MESSAGES_IN.inc()
     return time.perf_counter()
 
 
-def note_delivery(begun: float) -> None:
+def record_delivery(begun: float) -> None:
     """It was written to the members at this process."""
     metrics.DELIVERY_SECONDS.observe(time.perf_counter() - begun)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from .. import metrics
-from ..backends.interfaces import Engine, Page, Room, RoomStore
+from ..backends.interfaces import Backend, Page, Room, RoomStore
 from ..connections.connection import Connection
 from ..connections.roster import Roster
 from ..errors import LogLostError, UnavailableError
@@ -17,19 +17,19 @@ from ..protocol.events import Entry, Event, Removed, RoomDeleted, SessionEnded
 from ..protocol.positions import Position
 from ..tasks import Turns, end_tasks
 from ..tuning import Tuning
-from .stream import Feed
+from .stream import Stream
 
 logger = logging.getLogger(__name__)
 
 _CHECKED_AT_ONCE = 16
 
 
-class Feeds:
+class StreamKeeper:
     """The feeds of one process: a room's begins with its first connection. `end` closes one."""
 
     def __init__(  # noqa: PLR0913 (what it looks after, and how)
         self,
-        engine: Engine,
+        backend: Backend,
         store: RoomStore,
         roster: Roster,
         end: Callable[[Connection, Close], None],
@@ -37,15 +37,15 @@ class Feeds:
         held_bytes: int,
         tuning: Tuning,
     ) -> None:
-        self._log, self._presence, self._bus = engine.log, engine.presence, engine.bus
+        self._log, self._presence, self._bus = backend.log, backend.presence, backend.bus
         self._store = store
         self._roster = roster
         self._held_bytes = held_bytes
         self._end = end
         self._tuning = tuning
-        self._feeds: dict[str, Feed] = {}
-        self._beginnings: dict[Feed, asyncio.Task[None]] = {}
-        self._repairs: dict[Feed, asyncio.Task[None]] = {}
+        self._streams: dict[str, Stream] = {}
+        self._beginnings: dict[Stream, asyncio.Task[None]] = {}
+        self._repairs: dict[Stream, asyncio.Task[None]] = {}
         self._subscribed: set[str] = set()
         self._not_left: set[Connection] = set()
         self._turns = Turns()
@@ -53,45 +53,47 @@ class Feeds:
         self.missed = asyncio.Event()
         self._bus.listen(self._take, self.missed.set)
 
-    async def attach(self, room: Room, connection: Connection) -> Feed:
+    async def attach(self, room: Room, connection: Connection) -> Stream:
         """Enter a connection into the feed of its room."""
-        feed = self._feeds.get(room.name)
-        if feed is None:
-            feed = self._feeds[room.name] = Feed(room, self._held_bytes, self._drop)
-            self._beginnings[feed] = asyncio.create_task(self._begin(feed))
-        feed.connections.add(connection)
-        if feed in self._beginnings:
-            await asyncio.wait([self._beginnings[feed]])
-        if feed.lost:
+        stream = self._streams.get(room.name)
+        if stream is None:
+            stream = self._streams[room.name] = Stream(room, self._held_bytes, self._drop)
+            self._beginnings[stream] = asyncio.create_task(self._begin(stream))
+        stream.connections.add(connection)
+        if stream in self._beginnings:
+            await asyncio.wait([self._beginnings[stream]])
+        if stream.lost:
             raise UnavailableError
-        return feed
+        return stream
 
     def detach(self, connection: Connection) -> None:
         """Tell a connection nothing more."""
-        feed = self._feeds.get(connection.room)
-        if feed:
-            feed.forget(connection)
+        stream = self._streams.get(connection.room)
+        if stream:
+            stream.forget(connection)
 
     def tell(self, connection: Connection) -> None:
         """Tell a connection at once what waits for its room's members."""
-        if feed := self._feeds.get(connection.room):
-            feed.tell(connection)
+        if stream := self._streams.get(connection.room):
+            stream.tell(connection)
 
-    async def publish(self, room: str, text: str, once: str | None) -> Position:
+    async def publish(self, room: str, text: str, idempotency_key: str | None) -> Position:
         """Append a message to a room's log, and wait until it was passed on here."""
-        feed = self._feeds.get(room)
-        known = feed.cursor if feed and feed not in self._beginnings else None
+        stream = self._streams.get(room)
+        expected_position = stream.cursor if stream and stream not in self._beginnings else None
         try:
-            position, again = await self._log.append(room, text, once, known)
+            position, duplicate = await self._log.append(
+                room, text, idempotency_key, expected_position
+            )
         except LogLostError:
-            if feed:  # pragma: no branch (without a feed nothing is known that could be lost)
-                self._repair(feed)
+            if stream:  # pragma: no branch (without a feed nothing is known that could be lost)
+                self._repair(stream)
             raise
-        if not again and not self._log.rings:
+        if not duplicate and not self._log.rings:
             await self.send(room, Entry(epoch=position.epoch, offset=position.offset, text=text))
-        if feed:
+        if stream:
             try:
-                await self._hear(feed, position)
+                await self._hear(stream, position)
             except UnavailableError:
                 self.missed.set()
         return position
@@ -114,22 +116,24 @@ class Feeds:
             if went and connection.announced:
                 await self.send(connection.room, went)
 
-    async def read(self, feed: Feed, after: Position | None) -> Page:
+    async def read(self, stream: Stream, after: Position | None) -> Page:
         """Read a page of what follows a position."""
-        return await self._log.read(feed.room.name, after, self._tuning.page)
+        return await self._log.read(stream.room.name, after, self._tuning.page)
 
-    async def follow(self, feed: Feed, connection: Connection, seen: Position, page: Page) -> None:
+    async def follow(
+        self, stream: Stream, connection: Connection, seen: Position, page: Page
+    ) -> None:
         """Tell a connection what comes after `seen`: from this page on, then as it is said."""
         while not connection.ending:
             for entry in page.entries:
-                await connection.send_when_fits(frames.said(entry))
+                await connection.send_when_fits(frames.encode_entry(entry))
                 metrics.DELIVERIES.inc()
                 seen = entry.position
-            await self._hear(feed, page.newest)
-            if connection.ending or (seen >= page.newest and feed.release(connection, seen)):
+            await self._hear(stream, page.newest)
+            if connection.ending or (seen >= page.newest and stream.release(connection, seen)):
                 return
-            feed.hold(connection)
-            page = await self.read(feed, seen)
+            stream.hold(connection)
+            page = await self.read(stream, seen)
             if not page.follows(seen):
                 self._end(connection, Close.READS_TOO_SLOWLY)
 
@@ -179,22 +183,22 @@ class Feeds:
             await self.leave(connection)
         failure = None
         # Others may begin in the meantime.
-        names = set(self._feeds)
+        names = set(self._streams)
         try:
             for name in names - await self._store.existing(names):
                 self._take(name, RoomDeleted())
         except UnavailableError as error:
             # The roll is to be called all the same: else this process is taken for dead.
             failure = error
-        for name in [name for name, feed in self._feeds.items() if not feed.connections]:
-            self._feeds.pop(name).lose()
+        for name in [name for name, stream in self._streams.items() if not stream.connections]:
+            self._streams.pop(name).invalidate()
         for name in list(self._subscribed):
-            if name not in self._feeds:
+            if name not in self._streams:
                 self._subscribed.discard(name)
                 await self._bus.unsubscribe(name)
-        feeds = list(self._feeds.values())
-        for start in range(0, len(feeds), _CHECKED_AT_ONCE):
-            await asyncio.gather(*map(self._check, feeds[start : start + _CHECKED_AT_ONCE]))
+        streams = list(self._streams.values())
+        for start in range(0, len(streams), _CHECKED_AT_ONCE):
+            await asyncio.gather(*map(self._check, streams[start : start + _CHECKED_AT_ONCE]))
         if failure:
             raise failure
 
@@ -202,22 +206,22 @@ class Feeds:
         """End all that is under way."""
         await end_tasks(*self._beginnings.values(), *self._repairs.values())
 
-    async def _begin(self, feed: Feed) -> None:
+    async def _begin(self, stream: Stream) -> None:
         try:
-            await self._bus.subscribe(feed.room.name)
-            self._subscribed.add(feed.room.name)
-            page = await self._log.read(feed.room.name, None, 0)
-            feed.begin(page.newest)
+            await self._bus.subscribe(stream.room.name)
+            self._subscribed.add(stream.room.name)
+            page = await self._log.read(stream.room.name, None, 0)
+            stream.begin(page.newest)
         except UnavailableError as error:
-            logger.warning("The room %r cannot be opened: %r", feed.room.name, error.__cause__)
-            self._give_up(feed)
+            logger.warning("The room %r cannot be opened: %r", stream.room.name, error.__cause__)
+            self._give_up(stream)
         except Exception:
-            logger.exception("The room %r could not be opened", feed.room.name)
-            self._give_up(feed)
+            logger.exception("The room %r could not be opened", stream.room.name)
+            self._give_up(stream)
         finally:
-            del self._beginnings[feed]
-        if feed.behind:
-            self._repair(feed)
+            del self._beginnings[stream]
+        if stream.behind:
+            self._repair(stream)
 
     def _take(self, room: str, event: Event) -> None:
         match event:
@@ -229,12 +233,12 @@ class Feeds:
                 self._end_all(theirs, Close.REMOVED)
             case RoomDeleted():
                 self._end_all(self._roster.members(room), Close.ROOM_CLOSED)
-                if feed := self._feeds.get(room):
-                    self._lose(feed)
+                if stream := self._streams.get(room):
+                    self._lose(stream)
             case _:
-                feed = self._feeds.get(room)
-                if feed and (feed in self._beginnings or not feed.take(event)):
-                    self._repair(feed)
+                stream = self._streams.get(room)
+                if stream and (stream in self._beginnings or not stream.apply(event)):
+                    self._repair(stream)
 
     def _end_all(self, connections: Iterable[Connection], close: Close) -> None:
         for connection in connections:
@@ -243,79 +247,79 @@ class Feeds:
     def _drop(self, connection: Connection) -> None:
         self._end(connection, Close.READS_TOO_SLOWLY)
 
-    def _lose(self, feed: Feed) -> None:
+    def _lose(self, stream: Stream) -> None:
         """End what can't be told what it missed; who comes next begins a new feed."""
-        self._give_up(feed)
-        self._end_all(list(feed.connections), Close.SERVICE_RESTART)
+        self._give_up(stream)
+        self._end_all(list(stream.connections), Close.SERVICE_RESTART)
 
-    def _give_up(self, feed: Feed) -> None:
-        if self._feeds.get(feed.room.name) is feed:
-            del self._feeds[feed.room.name]
-        feed.lose()
+    def _give_up(self, stream: Stream) -> None:
+        if self._streams.get(stream.room.name) is stream:
+            del self._streams[stream.room.name]
+        stream.invalidate()
 
-    async def _hear(self, feed: Feed, position: Position) -> None:
-        if not await feed.reached(position, self._tuning.bell_seconds):
-            await self._catch_up(feed)
+    async def _hear(self, stream: Stream, position: Position) -> None:
+        if not await stream.reached(position, self._tuning.bell_seconds):
+            await self._catch_up(stream)
 
-    def _repair(self, feed: Feed) -> None:
-        feed.behind = True
-        if feed not in self._repairs and feed not in self._beginnings:
-            self._repairs[feed] = asyncio.create_task(self._mend(feed))
+    def _repair(self, stream: Stream) -> None:
+        stream.behind = True
+        if stream not in self._repairs and stream not in self._beginnings:
+            self._repairs[stream] = asyncio.create_task(self._mend(stream))
 
-    async def _mend(self, feed: Feed) -> None:
+    async def _mend(self, stream: Stream) -> None:
         try:
-            while feed.behind and not feed.lost:
-                feed.behind = False
-                await self._check(feed)
+            while stream.behind and not stream.lost:
+                stream.behind = False
+                await self._check(stream)
         except UnavailableError:
             self.missed.set()
         finally:
-            del self._repairs[feed]
+            del self._repairs[stream]
 
-    async def _check(self, feed: Feed) -> None:
-        await self._catch_up(feed)
-        await self.call_roll(feed)
+    async def _check(self, stream: Stream) -> None:
+        await self._catch_up(stream)
+        await self.heartbeat(stream)
 
-    async def _catch_up(self, feed: Feed) -> None:
-        if feed in self._beginnings:
-            await asyncio.wait([self._beginnings[feed]])
-        while not feed.lost:
-            after = feed.cursor
-            page = await self.read(feed, after)
+    async def _catch_up(self, stream: Stream) -> None:
+        if stream in self._beginnings:
+            await asyncio.wait([self._beginnings[stream]])
+        while not stream.lost:
+            after = stream.cursor
+            page = await self.read(stream, after)
             if not page.follows(after):
-                logger.warning("What was said in the room %r is lost in part", feed.room.name)
-                await self._log.begin_anew(feed.room.name, after)
-                self._lose(feed)
+                logger.warning("What was said in the room %r is lost in part", stream.room.name)
+                await self._log.reset_epoch(stream.room.name, after)
+                self._lose(stream)
                 return
-            if page.entries and page.entries[-1].position > feed.cursor:
+            if page.entries and page.entries[-1].position > stream.cursor:
                 metrics.GAPS_REPAIRED.inc()
             for entry in page.entries:
-                feed.take(entry)
-            if feed.cursor >= page.newest:
+                stream.apply(entry)
+            if stream.cursor >= page.newest:
                 return
 
-    async def call_roll(self, feed: Feed) -> None:
+    async def heartbeat(self, stream: Stream) -> None:
         """Tell that this process lives, and find who came, went or died."""
-        name = feed.room.name
-        before = feed.version
-        roll = await self._presence.call_roll(name)
+        name = stream.room.name
+        before = stream.version
+        roll = await self._presence.heartbeat(name)
         if roll.version < before:
-            feed.version = 0
-        for event in roll.went if feed.room.presence else ():
+            stream.version = 0
+        for event in roll.went if stream.room.presence else ():
             await self.send(name, event)
-        theirs = [one for one in feed.connections if one.id in roll.removed]
+        theirs = [one for one in stream.connections if one.id in roll.removed]
         self._end_all(theirs, Close.REMOVED)
         if roll.lost:
-            await self._join_again(feed)
-        if feed.room.presence and roll.version != feed.version:
-            feed.attend(await self._presence.members(name))
+            await self._join_again(stream)
+        if stream.room.presence and roll.version != stream.version:
+            stream.apply_snapshot(await self._presence.members(name))
 
-    async def _join_again(self, feed: Feed) -> None:
-        for connection in [one for one in feed.connections if one.joined]:
+    async def _join_again(self, stream: Stream) -> None:
+        for connection in [one for one in stream.connections if one.joined]:
             try:
                 came = await self._presence.join(connection.room, connection.user, connection.id)
             finally:
                 if connection.ending:
                     self._not_left.add(connection)
             if not connection.ending and came and connection.announced:
-                await self.send(feed.room.name, came)
+                await self.send(stream.room.name, came)

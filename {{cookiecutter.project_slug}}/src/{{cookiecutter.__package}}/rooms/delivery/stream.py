@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from .. import metrics
-from ..backends.interfaces import Attendance, Room
+from ..backends.interfaces import PresenceSnapshot, Room
 from ..connections.connection import Connection
 from ..protocol import frames
-from ..protocol.events import Came, Entry, Passing, Went
+from ..protocol.events import Entry, Ephemeral, MemberJoined, MemberLeft
 from ..protocol.positions import Position
 
 # More in one write only waits longer for a slow reader.
@@ -16,7 +16,7 @@ _LARGEST_BATCH = 65_536
 _MOST_ROUNDS = 8
 
 
-class Held:
+class JoinBuffer:
     """Live messages that wait until a connection has been told what came before them."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -34,7 +34,7 @@ class Held:
             self.messages.append((position, frame))
 
 
-class Feed:
+class Stream:
     """Passes on a room's messages in order and without a gap, and who comes and goes.
 
     `cursor` is the newest message that was passed on; `behind` is set when one may be missing.
@@ -55,7 +55,7 @@ class Feed:
         self._untold: list[frames.Encoded] = []
         # How many of these a member knows already, or is not to be told.
         self._known: dict[Connection, int] = {}
-        self._held: dict[Connection, Held] = {}
+        self._held: dict[Connection, JoinBuffer] = {}
         self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
 
     def begin(self, cursor: Position) -> None:
@@ -65,7 +65,7 @@ class Feed:
 
     def hold(self, connection: Connection) -> None:
         """Keep live messages back from a connection, up to `held_bytes`."""
-        self._held[connection] = Held(self._held_bytes)
+        self._held[connection] = JoinBuffer(self._held_bytes)
 
     def release(self, connection: Connection, seen: Position) -> bool:
         """Pass on what was kept back and is newer than `seen`; False if that was too much."""
@@ -87,12 +87,12 @@ class Feed:
         self._known.pop(connection, None)
         self._held.pop(connection, None)
 
-    def take(self, event: Entry | Came | Went | Passing) -> bool:
+    def apply(self, event: Entry | MemberJoined | MemberLeft | Ephemeral) -> bool:
         """Pass on what happened, unless that was done; False if something before it is missing."""
         match event:
             case Entry():
                 return self._say(event)
-            case Passing():
+            case Ephemeral():
                 self._tell_live(frames.as_frame(event.text))
                 return True
             case _:
@@ -105,7 +105,7 @@ class Feed:
         if position != (self.cursor.epoch, self.cursor.offset + 1):
             return False
         self.cursor = position
-        frame = frames.said(entry)
+        frame = frames.encode_entry(entry)
         for held in self._held.values():
             held.put(position, frame)
         self._tell_live(frame)
@@ -114,19 +114,19 @@ class Feed:
         self._wake()
         return True
 
-    def _change(self, event: Came | Went) -> bool:
+    def _change(self, event: MemberJoined | MemberLeft) -> bool:
         if event.version <= self.version:
             return True
         if event.version != self.version + 1:
             return False
         self.version = event.version
-        if isinstance(event, Came):
+        if isinstance(event, MemberJoined):
             self._pass_on({event.user} - self.members, set())
         else:
             self._pass_on(set(), {event.user} & self.members)
         return True
 
-    def attend(self, attendance: Attendance) -> None:
+    def apply_snapshot(self, attendance: PresenceSnapshot) -> None:
         """Pass on what is new about who is here."""
         if attendance.version > self.version:
             self.version = attendance.version
@@ -175,7 +175,7 @@ class Feed:
         for connection, count in known.items():
             self._tell_each(connection, untold[count:])
 
-    def lose(self) -> None:
+    def invalidate(self) -> None:
         """Give up: what was missed can't be told."""
         self.flush()
         self.lost = True

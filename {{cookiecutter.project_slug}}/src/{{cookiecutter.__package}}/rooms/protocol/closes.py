@@ -17,7 +17,7 @@ class Advice(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CloseSpec:
     """One way to end.
 
     `reason` is what the close frame carries, at most 123 bytes of UTF-8; None where the
@@ -35,82 +35,84 @@ class Row:
 class Close(Enum):
     """Every way in which the service ends a connection."""
 
-    ROOM_NOT_FOUND = Row(1008, "Room does not exist", None, Advice.STOP, "No room has this name.")
-    TOKEN_REQUIRED = Row(
+    ROOM_NOT_FOUND = CloseSpec(
+        1008, "Room does not exist", None, Advice.STOP, "No room has this name."
+    )
+    TOKEN_REQUIRED = CloseSpec(
         3000,
         "Token required",
         None,
         Advice.AUTHENTICATE,
         "The room has a password, or guests are not allowed.",
     )
-    TOKEN_INVALID = Row(
+    TOKEN_INVALID = CloseSpec(
         3000,
         "Token invalid",
         None,
         Advice.AUTHENTICATE,
         "The token is malformed, or was not signed with this service's key.",
     )
-    TOKEN_EXPIRED = Row(
+    TOKEN_EXPIRED = CloseSpec(
         3000,
         "Token expired",
         "jwt-expired",
         Advice.AUTHENTICATE_AND_RETURN,
         "The token's time is over, when connecting or while connected.",
     )
-    WRONG_ROOM = Row(
+    WRONG_ROOM = CloseSpec(
         3003,
         "Token is for another room",
         None,
         Advice.STOP,
         "The token is good, but it names another room.",
     )
-    REMOVED = Row(
+    REMOVED = CloseSpec(
         3003, "Removed from the room", None, Advice.STOP, "A trusted caller removed this user."
     )
-    BINARY_FRAME = Row(
+    BINARY_FRAME = CloseSpec(
         1003, "Text frames only", None, Advice.STOP, "The client sent a binary frame."
     )
-    INVALID_UTF8 = Row(
+    INVALID_UTF8 = CloseSpec(
         1007, None, None, Advice.STOP, "The client sent a text frame that is not UTF-8."
     )
-    TOO_BIG = Row(
+    TOO_BIG = CloseSpec(
         1009, None, None, Advice.STOP, "The client sent a message over MAX_MESSAGE_BYTES."
     )
-    TOO_MANY_MESSAGES = Row(
+    TOO_MANY_MESSAGES = CloseSpec(
         1008,
         "Too many messages",
         "rate-limited",
         Advice.RETURN_AFTER_DELAY,
         "The client sent faster than MESSAGES_PER_SECOND.",
     )
-    READS_TOO_SLOWLY = Row(
+    READS_TOO_SLOWLY = CloseSpec(
         1013,
         "Reading too slowly",
         None,
         Advice.RETURN_WITH_POSITION,
         "More than OUTBOX_BYTES waited for this client; what waited is dropped.",
     )
-    ROOM_FULL = Row(
+    ROOM_FULL = CloseSpec(
         1013, "Room is full", None, Advice.TRY_LATER, "The room has as many members as it takes."
     )
-    TOO_MANY_CONNECTIONS = Row(
+    TOO_MANY_CONNECTIONS = CloseSpec(
         1013,
         "Too many connections",
         None,
         Advice.TRY_LATER,
         "The client's address has CONNECTIONS_PER_ADDRESS connections already.",
     )
-    ROOM_CLOSED = Row(
+    ROOM_CLOSED = CloseSpec(
         4410, "Room closed", None, Advice.STOP, "The room was deleted while the client was in it."
     )
-    INTERNAL_ERROR = Row(
+    INTERNAL_ERROR = CloseSpec(
         1011,
         "Internal error",
         None,
         Advice.RETURN_GROWING_DELAY,
         "The service failed; its log has the traceback.",
     )
-    SERVICE_RESTART = Row(
+    SERVICE_RESTART = CloseSpec(
         1012,
         "Service restart",
         "service-restart",
@@ -119,12 +121,12 @@ class Close(Enum):
     )
 
     @property
-    def row(self) -> Row:
+    def row(self) -> CloseSpec:
         """The code, the reason and what goes with them."""
         return self.value
 
 
-class ClosedError(Exception):
+class CloseConnection(Exception):  # noqa: N818 (it is raised to say so, and is no fault)
     """Raise it while a client is served, and its connection ends with this row."""
 
     def __init__(self, close: Close) -> None:

@@ -25,7 +25,7 @@ class Entry(_Event):
         return Position(self.epoch, self.offset)
 
 
-class Came(_Event):
+class MemberJoined(_Event):
     """A member came in; `version` is that of the attendance with it."""
 
     kind: Literal["came"] = "came"
@@ -33,7 +33,7 @@ class Came(_Event):
     user: str
 
 
-class Went(_Event):
+class MemberLeft(_Event):
     """A member went out; `version` is that of the attendance without it."""
 
     kind: Literal["went"] = "went"
@@ -41,7 +41,7 @@ class Went(_Event):
     user: str
 
 
-class Passing(_Event):
+class Ephemeral(_Event):
     """A frame, as JSON, for the members who are here now; it is not kept."""
 
     kind: Literal["passing"] = "passing"
@@ -68,7 +68,7 @@ class SessionEnded(_Event):
     session: str
 
 
-Event = Entry | Came | Went | Passing | Removed | RoomDeleted | SessionEnded
+Event = Entry | MemberJoined | MemberLeft | Ephemeral | Removed | RoomDeleted | SessionEnded
 events: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 # What concerns every room goes by this name, which no room can have.

@@ -111,7 +111,7 @@ class Welcome(Frame):
     recovered: bool | None
 
 
-class Said(Frame):
+class MessageEvent(Frame):
     """What a member said; `at` is RFC 3339 in UTC. The sender gets it as receipt."""
 
     type: Literal["message"] = "message"
@@ -155,7 +155,7 @@ class Error(Frame):
     id: Annotated[str | None, Field(exclude_if=_absent)] = None
 
 
-ServerFrame = Welcome | Said | Joined | Left | Pong | Error
+ServerFrame = Welcome | MessageEvent | Joined | Left | Pong | Error
 
 
 class LastWords(Frame):
@@ -210,9 +210,9 @@ def _batch(frames: list[Encoded]) -> Batch:
     return Batch(frames, b"".join([frame.wire for frame in frames]))
 
 
-def spoken(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:
+def encode_payload(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:
     """Write what of a message does not hang on its position, as the log keeps it."""
-    # As a `Said` would be written, in half the time.
+    # As a `MessageEvent` would be written, in half the time.
     frame = {"from": sender, "body": body, "at": at}
     return to_json(frame if message_id is None else {**frame, "id": message_id}).decode()
 
@@ -220,7 +220,7 @@ def spoken(sender: str, body: JsonValue, at: str, message_id: str | None) -> str
 _SAID = '{"type":"message","position":"'
 
 
-def said(entry: Entry) -> Encoded:
+def encode_entry(entry: Entry) -> Encoded:
     """Write the frame of a message that the log has."""
     return as_frame(f'{_SAID}{entry.position}",{entry.text[1:]}')
 

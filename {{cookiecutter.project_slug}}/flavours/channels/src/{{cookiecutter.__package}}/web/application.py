@@ -9,7 +9,7 @@ from channels.sessions import CookieMiddleware
 from django.core.asgi import get_asgi_application
 
 from ..rooms.manager import ConnectionManager
-from ..server.middleware import App, Gate
+from ..server.middleware import App, SocketGuard
 from .lifespan import Lifespan
 from .routing import socket_router
 from .sessions import SocketSessionMiddleware
@@ -29,4 +29,4 @@ def build_application(manager: ConnectionManager) -> App:
             "lifespan": Lifespan(manager),
         }
     )
-    return Gate(routes, manager.config)
+    return SocketGuard(routes, manager.config)

@@ -6,7 +6,7 @@ import dj_database_url
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import NoDecode
 
-from ..rooms.config import ServiceConfig, Takes, listed
+from ..rooms.config import Accepts, ServiceConfig, listed
 
 SQLITE = "sqlite:///db.sqlite3"
 _DATABASE = "a URL like postgres://user:password@host:5432/name"
@@ -16,14 +16,14 @@ _HOST = r"^(\*|\.?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$"
 class DjangoConfig(ServiceConfig):
     """The service's settings, and Django's."""
 
-    database_url: Annotated[str, Takes(_DATABASE)] = Field(
+    database_url: Annotated[str, Accepts(_DATABASE)] = Field(
         SQLITE, description="where Django keeps its tables", repr=False
     )
     allowed_hosts: Annotated[
         tuple[Annotated[str, Field(pattern=_HOST)], ...],
         NoDecode,
         BeforeValidator(listed),
-        Takes("host names, comma-separated, or *"),
+        Accepts("host names, comma-separated, or *"),
     ] = Field(("*",), description="the `Host` headers that Django answers to")
 
     @model_validator(mode="after")

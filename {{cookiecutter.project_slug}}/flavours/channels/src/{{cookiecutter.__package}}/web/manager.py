@@ -11,9 +11,9 @@ from channels.layers import BaseChannelLayer, channel_layers
 from django.conf import settings
 from django.http import HttpRequest
 
-from ..rooms.backends.interfaces import Engine
+from ..rooms.backends.interfaces import Backend
 from ..rooms.backends.memory import MemoryLog, MemoryPresence
-from ..rooms.backends.redis.backend import RedisEngine
+from ..rooms.backends.redis.backend import RedisBackend
 from ..rooms.backends.redis.client import connect
 from ..rooms.backends.redis.log import RedisLog
 from ..rooms.backends.redis.presence import RedisPresence
@@ -37,14 +37,14 @@ def build_manager(
 ) -> ConnectionManager:
     """Build the connection manager that these settings ask for."""
     bus = LayerBus(layer)
-    engine: Engine
+    backend: Backend
     if config.redis_url is None:
-        engine = Engine(MemoryLog(config.history), MemoryPresence(), bus)
+        backend = Backend(MemoryLog(config.history), MemoryPresence(), bus)
     else:
         redis = connect(config.redis_url)
         log = RedisLog(redis, PACKAGE, config.history, rings=False)
-        engine = RedisEngine(log, RedisPresence(redis, PACKAGE), bus, redis)
-    manager = ConnectionManager(config, DjangoRoomStore(), engine, clock=clock, tuning=tuning)
+        backend = RedisBackend(log, RedisPresence(redis, PACKAGE), bus, redis)
+    manager = ConnectionManager(config, DjangoRoomStore(), backend, clock=clock, tuning=tuning)
     bus.publish = manager.publish
     return manager
 

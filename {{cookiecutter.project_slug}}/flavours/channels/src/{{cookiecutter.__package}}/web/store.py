@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError, connection, transaction
 
-from ..rooms.backends import interfaces as engine
+from ..rooms.backends import interfaces as backend
 from ..rooms.errors import NameTakenError
 from .models import Room
 
@@ -35,7 +35,7 @@ class DjangoRoomStore:
     """A `RoomStore` on the `Room` model; each method runs in a thread of the database's."""
 
     @in_thread
-    def create(self, room: engine.Room, password: str | None) -> None:
+    def create(self, room: backend.Room, password: str | None) -> None:
         """Keep a new room; see `RoomStore`."""
         row = Room(name=room.name, capacity=room.capacity, presence=room.presence)
         row.set_password(password)
@@ -46,10 +46,10 @@ class DjangoRoomStore:
             raise NameTakenError(room.name) from None
 
     @in_thread
-    def get(self, name: str) -> engine.Room | None:
+    def get(self, name: str) -> backend.Room | None:
         """Find a room."""
         row = Room.objects.filter(name=name).first()
-        return engine.Room(row.name, row.capacity, row.presence, row.locked) if row else None
+        return backend.Room(row.name, row.capacity, row.presence, row.locked) if row else None
 
     @in_thread
     def existing(self, names: Collection[str]) -> set[str]:

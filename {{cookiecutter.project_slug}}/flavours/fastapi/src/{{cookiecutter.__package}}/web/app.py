@@ -15,7 +15,7 @@ from ..config import Config
 from ..rooms.config import ServiceConfig, load_config
 from ..rooms.errors import RoomsError
 from ..rooms.protocol.frames import problems
-from ..server.middleware import Gate
+from ..server.middleware import SocketGuard
 from . import about, api, page, pages, sockets
 from .dependencies import check_caller, manager_of
 from .manager import build_manager
@@ -49,7 +49,7 @@ def create_app(config: ServiceConfig | None = None) -> FastAPI:
             allow_methods=["*"],
             allow_headers=["*"],
         )
-    app.add_middleware(Gate, config=config)
+    app.add_middleware(SocketGuard, config=config)
     return app
 
 

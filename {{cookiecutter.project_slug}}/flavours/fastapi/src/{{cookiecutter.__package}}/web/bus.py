@@ -10,7 +10,7 @@ from redis.backoff import EqualJitterBackoff
 from redis.exceptions import RedisError
 
 from ..rooms import metrics
-from ..rooms.backends.redis.client import bell_channel, reach
+from ..rooms.backends.redis.client import bell_channel, call
 from ..rooms.errors import UnavailableError
 from ..rooms.protocol.events import EVERYWHERE, Event, events
 from ..rooms.tasks import Turns, end_tasks
@@ -96,12 +96,12 @@ class RedisBus:
         channel = bell_channel(self._prefix, room)
         self._rooms.pop(channel, None)
         if pubsub := self._pubsub:
-            await reach(lambda: pubsub.unsubscribe(channel))
+            await call(lambda: pubsub.unsubscribe(channel))
 
     async def send(self, room: str, event: Event) -> None:
         """Tell every process that hears of a room, this one too."""
         channel = bell_channel(self._prefix, room)
-        await reach(lambda: self._redis.publish(channel, event.model_dump_json()))
+        await call(lambda: self._redis.publish(channel, event.model_dump_json()))
 
     async def close(self) -> None:
         """Hear nothing more."""

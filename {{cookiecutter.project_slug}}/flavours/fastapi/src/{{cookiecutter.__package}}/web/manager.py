@@ -2,9 +2,9 @@
 
 from pwdlib import PasswordHash
 
-from ..rooms.backends.interfaces import Engine, RoomStore
+from ..rooms.backends.interfaces import Backend, RoomStore
 from ..rooms.backends.memory import MemoryLog, MemoryPresence
-from ..rooms.backends.redis.backend import RedisEngine
+from ..rooms.backends.redis.backend import RedisBackend
 from ..rooms.backends.redis.client import connect
 from ..rooms.backends.redis.log import RedisLog
 from ..rooms.backends.redis.presence import RedisPresence
@@ -27,12 +27,12 @@ def build_manager(
     """Build the connection manager that these settings ask for."""
     hasher = hasher or PasswordHash.recommended()
     if config.redis_url is None:
-        engine = Engine(MemoryLog(config.history), MemoryPresence(), MemoryBus())
+        backend = Backend(MemoryLog(config.history), MemoryPresence(), MemoryBus())
         store: RoomStore = MemoryRoomStore(hasher)
-        return ConnectionManager(config, store, engine, clock=clock, tuning=tuning)
+        return ConnectionManager(config, store, backend, clock=clock, tuning=tuning)
     redis = connect(config.redis_url)
     log = RedisLog(redis, PACKAGE, config.history, rings=True)
     presence, bus = RedisPresence(redis, PACKAGE), RedisBus(redis, PACKAGE)
-    engine = RedisEngine(log, presence, bus, redis)
+    backend = RedisBackend(log, presence, bus, redis)
     store = RedisRoomStore(redis, PACKAGE, hasher)
-    return ConnectionManager(config, store, engine, clock=clock, tuning=tuning)
+    return ConnectionManager(config, store, backend, clock=clock, tuning=tuning)

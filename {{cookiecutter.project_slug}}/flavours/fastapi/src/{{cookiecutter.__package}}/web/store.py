@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from redis.asyncio import Redis
 
 from ..rooms.backends.interfaces import Room
-from ..rooms.backends.redis.client import reach, room_key
+from ..rooms.backends.redis.client import call, room_key
 from ..rooms.errors import NameTakenError
 
 
@@ -71,7 +71,7 @@ class RedisRoomStore:
         hashed = await asyncio.to_thread(self._hasher.hash, password) if password else ""
         kept = json.dumps({**asdict(room), "hash": hashed})
         key = self._key(room.name)
-        made = await reach(lambda: self._redis.set(key, kept, nx=True), repeat=False)
+        made = await call(lambda: self._redis.set(key, kept, nx=True), repeat=False)
         if not made:
             raise NameTakenError(room.name)
 
@@ -88,12 +88,12 @@ class RedisRoomStore:
         if not names:
             return set()
         keys = [self._key(name) for name in names]
-        found = await reach(lambda: self._redis.mget(keys))
+        found = await call(lambda: self._redis.mget(keys))
         return {name for name, kept in zip(names, found, strict=True) if kept}
 
     async def delete(self, name: str) -> bool:
         """Forget a room; False if there was none."""
-        return bool(await reach(lambda: self._redis.delete(self._key(name))))
+        return bool(await call(lambda: self._redis.delete(self._key(name))))
 
     async def check_password(self, name: str, password: str) -> bool:
         """Whether this is the room's password."""
@@ -103,7 +103,7 @@ class RedisRoomStore:
         return await asyncio.to_thread(self._hasher.verify, password, kept["hash"])
 
     async def _kept(self, name: str) -> dict[str, Any] | None:
-        text = await reach(lambda: self._redis.get(self._key(name)))
+        text = await call(lambda: self._redis.get(self._key(name)))
         return json.loads(text) if text else None
 
     def _key(self, name: str) -> str:

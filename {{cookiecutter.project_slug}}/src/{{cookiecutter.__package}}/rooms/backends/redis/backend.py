@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from ..interfaces import Engine
-from .client import reach
+from ..interfaces import Backend
+from .client import call
 
 
 @dataclass(frozen=True, slots=True)
-class RedisEngine(Engine):
+class RedisBackend(Backend):
     """An engine that rests on a Redis server."""
 
     redis: Redis
 
     async def ping(self) -> None:
         """Make sure that Redis can be reached."""
-        await reach(self.redis.ping)
+        await call(self.redis.ping)
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -52,7 +52,7 @@ def bell_channel(prefix: str, room: str) -> str:
     return f"{prefix}:bell:{room}"
 
 
-async def reach(ask: Callable[[], Awaitable[T]], *, repeat: bool = True) -> T:
+async def call(ask: Callable[[], Awaitable[T]], *, repeat: bool = True) -> T:
     """Ask Redis; if the connection breaks a second time, unless that could do harm.
 
     Raises:
@@ -78,9 +78,9 @@ def script(redis: Redis, name: str) -> Script:
     """Load the script of a file beside this one."""
     run = redis.register_script((_SCRIPTS / f"{name}.lua").read_text(encoding="utf-8"))
 
-    async def call(
+    async def run_script(
         keys: Sequence[str], args: Sequence[str | int], *, repeat: bool = True
     ) -> object:
-        return await reach(lambda: run(keys=keys, args=args), repeat=repeat)
+        return await call(lambda: run(keys=keys, args=args), repeat=repeat)
 
-    return call
+    return run_script

@@ -9,7 +9,7 @@ from ...protocol.events import Entry
 from ...protocol.positions import Position
 from ..interfaces import Appended, Page
 from ..memory import FEWEST_REMEMBERED
-from .client import bell_channel, reach, room_key, script
+from .client import bell_channel, call, room_key, script
 
 # How long a room's messages are kept in which nobody is, and nobody speaks.
 _IDLE_SECONDS = 7 * 24 * 3600
@@ -25,20 +25,24 @@ class RedisLog:
         self._history = history
         self._append = script(redis, "append")
         self._read = script(redis, "read")
-        self._begin_anew = script(redis, "begin_anew")
+        self._reset_epoch = script(redis, "reset_epoch")
 
     async def append(
-        self, room: str, text: str, once: str | None = None, known: Position | None = None
+        self,
+        room: str,
+        text: str,
+        idempotency_key: str | None = None,
+        expected_position: Position | None = None,
     ) -> Appended:
         """Give a message its position, unless one with the same `once` has its own."""
         limits = (self._history, max(self._history, FEWEST_REMEMBERED), _IDLE_SECONDS)
         bell = (bell_channel(self._prefix, room), json.dumps(text)) if self.rings else ("", "")
-        args = (text, once or "", *limits, *(known or ("", "")), *bell)
-        found = await self._append(self._keys(room), args, repeat=once is not None)
+        args = (text, idempotency_key or "", *limits, *(expected_position or ("", "")), *bell)
+        found = await self._append(self._keys(room), args, repeat=idempotency_key is not None)
         if not found:
             raise LogLostError
-        epoch, offset, again = found
-        return Appended(Position(int(epoch), int(offset)), again=bool(again))
+        epoch, offset, duplicate = found
+        return Appended(Position(int(epoch), int(offset)), duplicate=bool(duplicate))
 
     async def read(self, room: str, after: Position | None, limit: int) -> Page:
         """Read up to `limit` messages after a position."""
@@ -46,13 +50,13 @@ class RedisLog:
         epoch, offset, found = await self._read(self._keys(room), args)
         return Page(Position(int(epoch), int(offset)), [_entry(*one) for one in found])
 
-    async def begin_anew(self, room: str, known: Position) -> None:
+    async def reset_epoch(self, room: str, expected_position: Position) -> None:
         """Give the log a new epoch, if it has not got `known` any more."""
-        await self._begin_anew(self._keys(room)[:1], known)
+        await self._reset_epoch(self._keys(room)[:1], expected_position)
 
     async def delete(self, room: str) -> None:
         """Forget all that was said in a room."""
-        await reach(lambda: self._redis.delete(*self._keys(room)))
+        await call(lambda: self._redis.delete(*self._keys(room)))
 
     def _keys(self, room: str) -> list[str]:
         return [room_key(self._prefix, room, name) for name in ("head", "messages", "said")]

@@ -5,10 +5,10 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from ...protocol.closes import Close, ClosedError
-from ...protocol.events import Came, Went
-from ..interfaces import Attendance, Roll
-from .client import reach, room_key, script
+from ...protocol.closes import Close, CloseConnection
+from ...protocol.events import MemberJoined, MemberLeft
+from ..interfaces import Heartbeat, PresenceSnapshot
+from .client import call, room_key, script
 
 LEASE_SECONDS = 15.0
 _FULL = -1
@@ -27,30 +27,30 @@ class RedisPresence:
         self._join = script(redis, "join")
         self._leave = script(redis, "leave")
         self._remove = script(redis, "remove")
-        self._call_roll = script(redis, "call_roll")
+        self._heartbeat = script(redis, "heartbeat")
 
     async def join(
         self, room: str, user: str, connection: str, capacity: int | None = None
-    ) -> Came | None:
+    ) -> MemberJoined | None:
         """Let a connection in; `Came` if it is the user's first."""
         limit = "" if capacity is None else capacity
         args = (self._process, connection, user, limit, self._lease)
         version = int(await self._join(self._keys(room), args))
         if version == _FULL:
-            raise ClosedError(Close.ROOM_FULL)
-        return Came(version=version, user=user) if version else None
+            raise CloseConnection(Close.ROOM_FULL)
+        return MemberJoined(version=version, user=user) if version else None
 
-    async def leave(self, room: str, connection: str) -> Went | None:
+    async def leave(self, room: str, connection: str) -> MemberLeft | None:
         """Let a connection out; `Went` if it was the user's last."""
         found = await self._leave(self._keys(room), (connection,))
-        return Went(version=found[0], user=found[1]) if found else None
+        return MemberLeft(version=found[0], user=found[1]) if found else None
 
-    async def remove(self, room: str, user: str) -> Went | None:
+    async def remove(self, room: str, user: str) -> MemberLeft | None:
         """Take a user's connections out; None if there were none."""
         version = await self._remove(self._keys(room), (user, _REMOVED_MS))
-        return Went(version=version, user=user) if version else None
+        return MemberLeft(version=version, user=user) if version else None
 
-    async def members(self, room: str) -> Attendance:
+    async def members(self, room: str) -> PresenceSnapshot:
         """Name the members."""
         _, _, counts, version, _ = self._keys(room)
 
@@ -61,18 +61,18 @@ class RedisPresence:
                 found: list[Any] = await pipeline.execute()
                 return found
 
-        newest, members = await reach(ask)
-        return Attendance(int(newest or 0), members)
+        newest, members = await call(ask)
+        return PresenceSnapshot(int(newest or 0), members)
 
-    async def call_roll(self, room: str) -> Roll:
+    async def heartbeat(self, room: str) -> Heartbeat:
         """Tell that this process lives, and strike off the members of those that don't."""
         args = (self._process, self._lease, _REMOVED_MS)
-        version, lost, went, removed = await self._call_roll(self._keys(room), args)
+        version, lost, went, removed = await self._heartbeat(self._keys(room), args)
         gone = zip(went[::2], went[1::2], strict=True)
-        return Roll(
+        return Heartbeat(
             int(version),
             bool(lost),
-            tuple(Went(version=number, user=user) for user, number in gone),
+            tuple(MemberLeft(version=number, user=user) for user, number in gone),
             tuple(removed),
         )
 

@@ -8,10 +8,10 @@ from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.server.middleware import (
     App,
     Event,
-    Gate,
     Receive,
     Scope,
     Send,
+    SocketGuard,
 )
 
 from ..configs import make_config
@@ -35,7 +35,7 @@ async def serve(app: App, *, send: Send | None = None, **scope: Any) -> list[Eve
         return {"type": "websocket.connect"}
 
     whole = {"type": "websocket", "path": "/ws/lobby", "headers": [], **scope}
-    await Gate(app, make_config())(whole, receive, send or note)
+    await SocketGuard(app, make_config())(whole, receive, send or note)
     return sent
 
 
@@ -90,7 +90,7 @@ async def test_who_was_heard_is_not_forgotten_by_an_application_that_returns(
         sent.append(event)
 
     scope = {"type": "websocket", "path": "/ws/lobby", "headers": []}
-    await Gate(hearing, make_config())(scope, receive, note)
+    await SocketGuard(hearing, make_config())(scope, receive, note)
     assert sent == [ACCEPTED, ENDED]
     assert "returned without a close" in caplog.text
 
@@ -144,7 +144,7 @@ async def test_a_body_may_have_twice_a_messages_limit_and_a_mebibyte(
         async def receive(size: int = size) -> Event:
             return {"type": "http.request", "body": b"x" * size}
 
-        gate = Gate(http, make_config(max_message_bytes=limit))
+        gate = SocketGuard(http, make_config(max_message_bytes=limit))
         for headers in ([], [(b"content-length", str(size).encode())]):
             sent.clear()
             scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
