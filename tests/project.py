@@ -158,6 +158,7 @@ class Project:
         self.run("uv", "run", "ruff", "check")
         self.know_types()
         self.run("uv", "run", "mypy")
+        self.run("uv", "run", "lint-imports")
 
     def know_types(self) -> None:
         """Take over what mypy found out of the lender and the libraries, which takes long."""

@@ -68,7 +68,7 @@ def build_app(
     def build(manager: ConnectionManager) -> FastAPI:
         settings = manager.config.model_dump_json()
         idle = idle_apps.setdefault(settings, [])
-        app = idle.pop() if idle else create_app(manager.config)
+        app = idle.pop() if idle else create_app(manager.config, manager)
         app.dependency_overrides[get_manager] = lambda: manager
         built.append((settings, app))
         return app

@@ -1,23 +1,34 @@
-"""What a caller can be told: in words, and by the HTTP status that goes with them."""
+"""Errors that a caller can be told of, in words and by kind."""
 
-import math
-from collections.abc import Mapping
-from http import HTTPStatus
-from types import MappingProxyType
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """The kinds of errors, which an adapter maps to statuses of its protocol."""
+
+    UNAUTHORIZED = auto()
+    FORBIDDEN = auto()
+    NOT_FOUND = auto()
+    CONFLICT = auto()
+    TOO_LARGE = auto()
+    TOO_MANY = auto()
+    UNAVAILABLE = auto()
 
 
 class RoomsError(Exception):
-    """A call that cannot be carried out; `str(error)` is for the caller."""
+    """A call that cannot be carried out; `str(error)` is for the caller.
 
-    status = HTTPStatus.BAD_REQUEST
-    headers: Mapping[str, str] = MappingProxyType({})
+    `retry_after` is in seconds; None where trying again is of no use.
+    """
+
+    kind: Kind
+    retry_after: float | None = None
 
 
 class UnauthorizedError(RoomsError):
     """The API key is missing or wrong."""
 
-    status = HTTPStatus.UNAUTHORIZED
-    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+    kind = Kind.UNAUTHORIZED
 
     def __init__(self) -> None:
         super().__init__("This call takes the API key, as `Authorization: Bearer <API_KEY>`.")
@@ -26,7 +37,7 @@ class UnauthorizedError(RoomsError):
 class WrongPasswordError(RoomsError):
     """The room has a password, and this is not it."""
 
-    status = HTTPStatus.FORBIDDEN
+    kind = Kind.FORBIDDEN
 
     def __init__(self, room: str) -> None:
         super().__init__(f"The password of the room {room!r} is missing or wrong.")
@@ -35,17 +46,17 @@ class WrongPasswordError(RoomsError):
 class TooManyGuessesError(RoomsError):
     """This address has tried too many passwords of this room; `seconds` until it may go on."""
 
-    status = HTTPStatus.TOO_MANY_REQUESTS
+    kind = Kind.TOO_MANY
 
     def __init__(self, seconds: float) -> None:
         super().__init__("Too many passwords were tried; try again later.")
-        self.headers = {"Retry-After": str(math.ceil(seconds))}
+        self.retry_after = seconds
 
 
 class RoomNotFoundError(RoomsError):
     """No room has this name."""
 
-    status = HTTPStatus.NOT_FOUND
+    kind = Kind.NOT_FOUND
 
     def __init__(self, room: str) -> None:
         super().__init__(f"There is no room {room[:64]!r}.")
@@ -54,7 +65,7 @@ class RoomNotFoundError(RoomsError):
 class MemberNotFoundError(RoomsError):
     """Nobody of this name is in the room."""
 
-    status = HTTPStatus.NOT_FOUND
+    kind = Kind.NOT_FOUND
 
     def __init__(self, room: str, user: str) -> None:
         super().__init__(f"{user[:64]!r} is not in the room {room!r}.")
@@ -63,7 +74,7 @@ class MemberNotFoundError(RoomsError):
 class MessageTooLargeError(RoomsError):
     """The message has more bytes than may be said."""
 
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    kind = Kind.TOO_LARGE
 
     def __init__(self, size: int, largest: int) -> None:
         super().__init__(f"The message has {size} bytes; it may have {largest}.")
@@ -72,8 +83,8 @@ class MessageTooLargeError(RoomsError):
 class UnavailableError(RoomsError):
     """What the rooms are kept in can't be reached now."""
 
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    headers = MappingProxyType({"Retry-After": "5"})
+    kind = Kind.UNAVAILABLE
+    retry_after = 5.0
 
     def __init__(self) -> None:
         super().__init__("The rooms cannot be reached now; try again later.")
@@ -86,7 +97,7 @@ class LogLostError(UnavailableError):
 class NameTakenError(RoomsError):
     """A room has this name already."""
 
-    status = HTTPStatus.CONFLICT
+    kind = Kind.CONFLICT
 
     def __init__(self, room: str) -> None:
         super().__init__(f"There is a room {room!r} already.")

@@ -9,8 +9,6 @@ from functools import partial
 import prometheus_client as prometheus
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from .protocol.closes import Close
-
 CONTENT_TYPE = prometheus.CONTENT_TYPE_LATEST
 # Where several workers keep their numbers in files, so that each can tell those of all.
 WORKERS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -41,10 +39,6 @@ GAPS_REPAIRED = _counter("rooms_gaps_repaired", "Times that missed messages came
 REDIS_SECONDS = _seconds("rooms_redis_seconds", "How long Redis took to answer, or to fail.")
 REDIS_ERRORS = _counter("rooms_redis_errors", "Times that Redis could not be reached, or refused.")
 LOG_LINES_DROPPED = _counter("rooms_log_lines_dropped", "Lines that the log did not take in time.")
-
-# All are there from the start: a rate over the first close needs a zero before it.
-for _row in (CLIENT_LEFT, *Close.__members__):
-    CLOSES.labels(_row)
 
 
 def expose() -> bytes:

@@ -5,10 +5,12 @@ import contextlib
 import gc
 import logging
 import os
+import re
 import socket
 import tempfile
 from collections.abc import Iterator
 from functools import partial
+from importlib.metadata import requires
 from typing import Any
 
 import uvicorn
@@ -26,6 +28,7 @@ from .socket_protocol import SocketProtocol
 
 logger = logging.getLogger(__name__)
 
+_PACKAGE = __name__.partition(".")[0]
 # What a stop may take after the clients were told.
 _GRACE_SECONDS = 3
 # A client that takes nothing for so long is cut off by the system, where it can.
@@ -141,11 +144,24 @@ def uvicorn_config(app: App | str, config: ServiceConfig, **more: Any) -> uvicor
     )
 
 
+def untested_version() -> Iterator[str]:
+    """Warn of a uvicorn that is newer than this package's requirements allow."""
+    installed = uvicorn.__version__
+    for requirement in requires(_PACKAGE) or ():
+        found = re.match(r"uvicorn\b.*<(\d+\.\d+)", requirement)
+        if found and _minor(installed) >= _minor(found[1]):
+            yield f"uvicorn {installed} is installed; this service is tested below {found[1]}"
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
 def run(app: str, config: ServiceConfig, *, reload: bool = False, factory: bool = False) -> None:
     """Serve the application named by the import string `app` until a signal comes."""
     more = {"log_config": log_config(config), "reload": reload, "factory": factory}
     settings = uvicorn_config(app, config, **more)
-    for warning in config.warnings():
+    for warning in (*config.warnings(), *untested_version()):
         logger.warning(warning)
     # Processes that this one starts take the same key.
     os.environ["SECRET_KEY"] = config.secret_key

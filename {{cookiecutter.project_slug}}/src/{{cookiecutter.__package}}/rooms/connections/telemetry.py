@@ -9,6 +9,10 @@ from .connection import Connection
 
 logger = logging.getLogger(__name__)
 
+# Every row is exported from the start: a rate over the first close needs a zero before it.
+for _row in (metrics.CLIENT_LEFT, *Close.__members__):
+    metrics.CLOSES.labels(_row)
+
 # How the server library ends a connection by itself.
 _LIBRARYS = {close.row.code: close.name for close in (Close.INVALID_UTF8, Close.TOO_BIG)}
 

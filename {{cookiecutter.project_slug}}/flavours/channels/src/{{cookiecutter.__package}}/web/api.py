@@ -12,6 +12,7 @@ from ..rooms import metrics
 from ..rooms.errors import RoomsError
 from ..rooms.protocol.frames import problems
 from . import about, access
+from .answers import headers_of, status_of
 from .manager import manager_of
 from .schemas import (
     CreatedRoom,
@@ -135,7 +136,7 @@ async def remove_member(request: HttpRequest, room: str, user: str) -> Status[No
 @api.exception_handler(RoomsError)
 def rooms_error(request: HttpRequest, error: RoomsError) -> HttpResponse:
     """Answer a call that cannot be carried out."""
-    return Response({"detail": str(error)}, status=error.status, headers=error.headers)
+    return Response({"detail": str(error)}, status=status_of(error), headers=headers_of(error))
 
 
 @api.exception_handler(ValidationError)

@@ -14,15 +14,22 @@ from starlette.exceptions import HTTPException
 from ..config import Config
 from ..rooms.config import ServiceConfig, load_config
 from ..rooms.errors import RoomsError
+from ..rooms.manager import ConnectionManager
 from ..rooms.protocol.frames import problems
 from ..server.middleware import SocketGuard
 from . import about, api, page, pages, sockets
+from .answers import headers_of, status_of
 from .dependencies import check_caller, manager_of
 from .manager import build_manager
 
 
-def create_app(config: ServiceConfig | None = None) -> FastAPI:
-    """Build the application, with settings from the environment if none are given."""
+def create_app(
+    config: ServiceConfig | None = None, manager: ConnectionManager | None = None
+) -> FastAPI:
+    """Build the application.
+
+    `config` defaults to the settings of the environment, `manager` to one built from `config`.
+    """
     config = config or load_config(Config)
     app = FastAPI(
         title=about.TITLE,
@@ -34,7 +41,7 @@ def create_app(config: ServiceConfig | None = None) -> FastAPI:
         strict_content_type=False,
     )
     app.state.config = config
-    app.state.manager = build_manager(config)
+    app.state.manager = manager or build_manager(config)
     app.mount("/static", pages.Files(directory=page.STATIC))
     for router in (pages.router, api.router, sockets.router):
         app.include_router(router)
@@ -63,7 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _rooms_error(_: Request, error: RoomsError) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, error.status, dict(error.headers))
+    return JSONResponse({"detail": str(error)}, status_of(error), headers_of(error))
 
 
 async def _failure(_: Request, __: Exception) -> JSONResponse:
