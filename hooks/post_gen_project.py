@@ -34,11 +34,25 @@ def make_repository() -> None:
         git("init", "--quiet", "--initial-branch=main")
 
 
+def folder_from_shell() -> Path:
+    """Return the project's folder, relative if the shell tells that it is beside it.
+
+    Shells on Windows don't tell where they are.
+    """
+    folder = Path.cwd()
+    return Path(SLUG) if os.environ.get("PWD") == str(folder.parent) else folder
+
+
+def quote(path: str) -> str:
+    """Quote a path for this machine's shells: cmd and PowerShell share double quotes only."""
+    if os.name == "nt":
+        return f'"{path}"' if " " in path else path
+    return shlex.quote(path)
+
+
 def next_steps() -> list[str]:
     """List what is still to do, as commands."""
-    folder = Path.cwd()
-    here = folder.parent == Path(os.environ.get("PWD", folder.parent))
-    steps = [f"cd {SLUG if here else shlex.quote(str(folder))}"]
+    steps = [f"cd {quote(str(folder_from_shell()))}"]
     if shutil.which("uv") is None:
         steps.append("pip install uv")
     return [*steps, f"uv run {SLUG}     # then open http://127.0.0.1:8000", "uv run pytest"]

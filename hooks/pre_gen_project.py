@@ -17,6 +17,10 @@ LONGEST_SLUG = 40
 SLUG_PATTERN = re.compile(r"[a-z]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 # Other names in the project's own folders.
 OURS = {"conftest", "flavours", "manage", "scripts", "src", "tests"}
+# Windows gives no file such a name, whatever follows a dot in it.
+DEVICES = {"aux", "con", "nul", "prn"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)
+}
 # What either flavour brings along, as it is imported and as it is installed.
 DEPENDENCIES = set(
     """
@@ -61,6 +65,8 @@ def check_slug(slug: str, package: str) -> None:
             "with a letter first and a letter or digit last",
             EXAMPLE,
         )
+    if slug.partition(".")[0].lower() in DEVICES:
+        reject("project_slug", f"it takes no name that Windows reserves, as {slug} is", EXAMPLE)
     taken_by = {
         "a Python keyword": set(keyword.kwlist),
         "a module of the standard library": sys.stdlib_module_names,

@@ -1,11 +1,14 @@
 """What the template asks, and what it refuses."""
 
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from .project import CONTEXT, Project, cookiecutter
+from .project import CONTEXT, Project, clean_environment, cookiecutter
 
 REFUSED = [
     ({"project_name": " "}, "project_name"),
@@ -23,6 +26,9 @@ REFUSED = [
     ({"project_slug": "PyJWT"}, "depends on"),
     ({"project_slug": "pydantic-settings"}, "depends on"),
     ({"project_slug": "channels.redis"}, "depends on"),
+    ({"project_slug": "con"}, "Windows reserves"),
+    ({"project_slug": "Aux"}, "Windows reserves"),
+    ({"project_slug": "com1.chat"}, "Windows reserves"),
     ({"project_slug": "tests"}, "of the project"),
     ({"project_slug": "scripts"}, "of the project"),
     ({"project_name": "two\nlines"}, "control"),
@@ -62,6 +68,33 @@ def test_a_choice_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_the_slug_is_derived_from_the_name(name: str, slug: str, tmp_path: Path) -> None:
     Project.render(tmp_path, "fastapi", project_name=name)
     assert [path.name for path in tmp_path.iterdir()] == [slug]
+
+
+@pytest.mark.parametrize("output", [".", "other place"])
+@pytest.mark.parametrize("command", ["exec", "exec env -u PWD"], ids=["told", "not-told"])
+def test_the_first_printed_step_leads_into_the_project(
+    command: str, output: str, tmp_path: Path
+) -> None:
+    """The shell may not tell the hook where it is, as none does on Windows."""
+    template = Path(__file__).parent.parent
+    generate = (sys.executable, "-m", "cookiecutter", str(template), "--no-input", "--output-dir")
+    printed = shell(tmp_path, f"{command} {shlex.join((*generate, output))}")
+    step = printed.partition("Next:\n\n")[2].splitlines()[0]
+    folder = shell(tmp_path, f"{step} && pwd").strip()
+    assert folder == str(tmp_path / output / "rooms-service")
+
+
+def shell(folder: Path, command: str) -> str:
+    """Run a command of a shell in a folder, and return what it prints."""
+    done = subprocess.run(
+        ("sh", "-c", f"cd {shlex.quote(str(folder))} && {command}"),
+        env=clean_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=120,
+    )
+    return done.stdout
 
 
 def test_no_dependency_may_be_the_projects_name(project: Project) -> None:

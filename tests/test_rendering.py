@@ -67,13 +67,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_core_imports_no_framework() -> None:
-    package = TEMPLATE / "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
-    imports = r"^\s*(from|import) (fastapi|starlette|django|channels|uvicorn)"
-    for path in (package / "rooms").rglob("*.py"):
-        assert not re.search(imports, path.read_text(encoding="utf-8"), re.MULTILINE), path.name
-
-
 def test_no_python_file_has_template_control_flow() -> None:
     for path in (TEMPLATE / "{{cookiecutter.project_slug}}").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
