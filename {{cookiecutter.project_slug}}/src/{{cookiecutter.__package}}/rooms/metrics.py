@@ -38,6 +38,9 @@ DROPPED_BYTES = _counter("rooms_outbox_dropped_bytes", "What waited for who read
 GAPS_REPAIRED = _counter("rooms_gaps_repaired", "Times that missed messages came from the log.")
 REDIS_SECONDS = _seconds("rooms_redis_seconds", "How long Redis took to answer, or to fail.")
 REDIS_ERRORS = _counter("rooms_redis_errors", "Times that Redis could not be reached, or refused.")
+FILES_EXHAUSTED = _counter(
+    "rooms_open_files_exhausted", "Checks, ten a second, that found no file left to open."
+)
 LOG_LINES_DROPPED = _counter("rooms_log_lines_dropped", "Lines that the log did not take in time.")
 
 

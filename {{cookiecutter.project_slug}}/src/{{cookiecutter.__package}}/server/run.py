@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -20,6 +21,7 @@ from uvicorn.supervisors import ChangeReload, multiprocess
 from ..rooms.config import ServiceConfig
 from ..rooms.manager import ConnectionManager
 from ..rooms.metrics import WORKERS_FOLDER
+from . import open_files, windows
 from .http_protocol import RequestProtocol
 from .log_queue import flush_log
 from .logs import log_config
@@ -63,6 +65,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, with a limit on clients that take nothing."""
         await super().startup(sockets)
+        self._open_files = open_files.OpenFilesMonitor()
         self._port: int = self._listeners()[0].getsockname()[1]
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # pragma: no branch (Linux has it)
             for listener in self._listeners():
@@ -74,6 +77,7 @@ class Server(uvicorn.Server):
 
         Windows' loop does that when a client resets its connection at once (CPython #93821).
         """
+        self._open_files.check()
         if any(listener.fileno() < 0 for listener in self._listeners()):
             await self._listen_again()
         return await super().on_tick(counter)
@@ -161,8 +165,12 @@ def run(app: str, config: ServiceConfig, *, reload: bool = False, factory: bool 
     """Serve the application named by the import string `app` until a signal comes."""
     more = {"log_config": log_config(config), "reload": reload, "factory": factory}
     settings = uvicorn_config(app, config, **more)
-    for warning in (*config.warnings(), *untested_version()):
+    for warning in (*config.warnings(), *untested_version(), *open_files.warnings(config)):
         logger.warning(warning)
+    if sys.platform == "win32" and (reload or config.workers > 1):
+        windows.check_port(config)
+        for warning in windows.cap_connections(config):
+            logger.warning(warning)
     # Processes that this one starts take the same key.
     os.environ["SECRET_KEY"] = config.secret_key
     server = Server(settings)
