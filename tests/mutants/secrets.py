@@ -33,8 +33,29 @@ MUTANTS = [
     # Who may connect.
     Mutant(
         "pages of any origin may connect",
-        [never("SocketGuard._denial", "not self._allows_origin(...)")],
+        [never("SocketGuard._denial", "not self._origins.admits(...)")],
         "contract/test_denials.py::test_a_page_of_another_origin_may_not_connect",
+    ),
+    Mutant(
+        "pages of any origin may call",
+        [replace("Origins.refuses_call", "not self.admits(headers)", "False")],
+        "contract/test_origins.py::test_a_page_of_another_origin_neither_connects_nor_calls",
+    ),
+    Mutant(
+        "a wildcard stands for any number of names",
+        [
+            replace(
+                "Origins._is_allowed",
+                "family in self._allowed",
+                "any(host.endswith(one.partition('*')[2]) for one in self._allowed if '*' in one)",
+            )
+        ],
+        "contract/test_origins.py::test_a_page_of_another_origin_neither_connects_nor_calls",
+    ),
+    Mutant(
+        "sockets are served under any name",
+        [never("SocketGuard._denial", "not self._serves_host(...)")],
+        "contract/test_origins.py::test_the_service_answers_under_its_names_only",
     ),
     Mutant(
         "a logout closes no connection",

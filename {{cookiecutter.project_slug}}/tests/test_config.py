@@ -70,8 +70,24 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("ROOMS", "lobby,Attic", "a-z 0-9"),
         ("ROOMS", "lobby,", "a-z 0-9"),
         ("ALLOWED_ORIGINS", "www.example.org", "https://www.example.org"),
-        ("ALLOWED_ORIGINS", "*", "https://www.example.org"),
-        ("FORWARDED_ALLOW_IPS", "*", "10.0.0.0/8"),
+        *(
+            ("ALLOWED_ORIGINS", origin, "https://*.example.org")
+            for origin in (
+                "https://*",
+                "https://*.*.example.org",
+                "https://a.*.example.org",
+                "https://example.org/",
+                "https://user@example.org",
+                "wss://example.org",
+                "**",
+                "https://",
+            )
+        ),
+        ("ALLOWED_HOSTS", "http://www.example.org", ".example.org"),
+        ("ALLOWED_HOSTS", "www.example.org/", ".example.org"),
+        ("ALLOWED_HOSTS", "a b", ".example.org"),
+        ("ALLOWED_HOSTS", "a,", ".example.org"),
+        ("FORWARDED_ALLOW_IPS", "**", "10.0.0.0/8"),
         ("FORWARDED_ALLOW_IPS", "10.0.0.7/8", "10.0.0.0/8"),
         ("FORWARDED_ALLOW_IPS", "proxy", "10.0.0.0/8"),
         ("MAX_CONNECTIONS", "-1", "at least 1"),
@@ -125,6 +141,13 @@ def test_production_takes_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.M
         ({"host": "localhost"}, []),
         ({"host": "::1"}, []),
         ({"host": "0.0.0.0", "debug": False}, []),  # noqa: S104 (as above)
+        ({"allowed_origins": "*"}, []),
+        ({"allowed_origins": "*", "debug": False}, ["ALLOWED_ORIGINS"]),
+        ({"forwarded_allow_ips": "*"}, []),
+        (
+            {"forwarded_allow_ips": "*", "host": "www.example.org", "debug": False},
+            ["FORWARDED_ALLOW_IPS"],
+        ),
     ],
 )
 def test_what_suits_only_a_developers_machine_is_warned_of(

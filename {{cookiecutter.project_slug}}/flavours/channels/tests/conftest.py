@@ -101,7 +101,6 @@ def build_app(settings: Settings) -> Callable[[ConnectionManager], App]:
     """Build applications whose consumers and views get the manager that a test chose."""
 
     def build(manager: ConnectionManager) -> App:
-        settings.CORS_ALLOWED_ORIGINS = list(manager.config.allowed_origins)
         return build_application(manager)
 
     return build

@@ -51,13 +51,19 @@ def listed(value: object) -> object:
 
 
 def _origin(value: str) -> str:
-    if not (normal := normal_origin(value)):
+    if value in {"*", "null"}:
+        return value
+    exact = value.replace(_ANY_LABEL, "://", 1)
+    host = exact.partition("://")[2]
+    normal = normal_origin(exact.replace(host, host.encode("idna").decode()) if host else exact)
+    # No browser sends the others as an origin.
+    if normal is None or "*" in normal or normal.startswith(("ws://", "wss://")):
         raise ValueError(f"{value} is no origin")
-    return normal
+    return normal if exact == value else normal.replace("://", _ANY_LABEL, 1)
 
 
 def _network(value: str) -> str:
-    return str(ipaddress.ip_network(value))
+    return value if value == "*" else str(ipaddress.ip_network(value))
 
 
 def _redis_url(value: str) -> str:
@@ -67,6 +73,9 @@ def _redis_url(value: str) -> str:
     _ = parts.port  # raises if it is none
     return value
 
+
+_ANY_LABEL = "://*."
+_HOST = r"^(\*|\.?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$"
 
 Switch = Annotated[bool, Accepts("true or false")]
 FromZero = Annotated[int, Field(ge=0), Accepts("a whole number of at least 0")]
@@ -83,13 +92,22 @@ Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...],
     NoDecode,
     BeforeValidator(listed),
-    Accepts("origins, comma-separated, each like https://www.example.org"),
+    Accepts(
+        "origins, comma-separated: https://www.example.org, https://*.example.org for one level "
+        "of names, capacitor://localhost, null, or * for all"
+    ),
 ]
 Networks = Annotated[
     tuple[Annotated[str, AfterValidator(_network)], ...],
     NoDecode,
     BeforeValidator(listed),
-    Accepts("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8"),
+    Accepts("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8; or *"),
+]
+Hosts = Annotated[
+    tuple[Annotated[str, Field(pattern=_HOST), AfterValidator(str.lower)], ...],
+    NoDecode,
+    BeforeValidator(listed),
+    Accepts("host names, comma-separated, .example.org with all below it, or *"),
 ]
 
 Readers = Annotated[Literal["loopback", "anyone", "key"], Accepts("loopback, anyone or key")]
@@ -153,6 +171,9 @@ class ServiceConfig(BaseSettings):
         (),
         description="other origins than its own whose pages may connect, and make the HTTP calls",
     )
+    allowed_hosts: Hosts = Field(
+        ("*",), description="the `Host` headers under which the service answers, but for probes"
+    )
     forwarded_allow_ips: Networks = Field(
         ("127.0.0.1", "::1"),
         description="proxies that may say whose request they pass on, and whether it came by TLS",
@@ -198,6 +219,10 @@ class ServiceConfig(BaseSettings):
             found.append(f"SECRET_KEY has fewer than {_SAFE_KEY_BYTES} bytes: it can be guessed")
         if self.api_key is None and not self.guests:
             found.append("API_KEY is not set and GUESTS is off: nobody can get a token here")
+        if "*" in self.allowed_origins and not self.debug:
+            found.append("ALLOWED_ORIGINS is *: pages of every origin may connect")
+        if "*" in self.forwarded_allow_ips and not is_loopback(self.host):
+            found.append("FORWARDED_ALLOW_IPS is *: clients that reach HOST can forge addresses")
         if self.debug and not is_loopback(self.host):
             found.append(f"DEBUG is on and HOST is {self.host}: others can reach a debug service")
         return found

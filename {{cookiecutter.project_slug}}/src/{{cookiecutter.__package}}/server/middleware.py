@@ -13,10 +13,11 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from ..rooms.addresses import AddressLimit
-from ..rooms.config import ServiceConfig, normal_origin
+from ..rooms.config import ServiceConfig
 from ..rooms.protocol.closes import Close
 from ..rooms.tasks import Turns
 from .handshake import REFUSAL, address_of, header
+from .origins import Headers, Origins
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,12 @@ def _denial(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> _
 
 _ALIVE = _Answer(HTTPStatus.OK, {"status": "ok"})
 _TOO_LARGE = _denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.", _CLOSE)
+_WRONG_HOST = _denial(HTTPStatus.BAD_REQUEST, "The service has no such Host.")
+_WRONG_ORIGIN = _denial(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
+# Orchestrators and Prometheus ask by an address.
+_PROBES = {"/healthz", "/readyz", "/metrics"}
+_STARTS = {"http.response.start", "websocket.http.response.start"}
+_PORT = re.compile(r":\d*$")
 
 
 class SocketGuard:
@@ -64,13 +71,17 @@ class SocketGuard:
         self._open = 0
         self._turns = Turns(_ENTRY_ROUNDS)
         self._addresses = AddressLimit(config.connections_per_address)
+        self._origins = Origins(config)
+        self._hosts = config.allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        send = self._with_cors(scope["headers"], send)
         if scope["type"] == "http":
             await self._serve_http(scope, receive, send)
-        elif scope["type"] != "websocket":
-            await self._app(scope, receive, send)
         elif denial := self._denial(scope):
             await _deny(denial, scope, send)
         else:
@@ -82,30 +93,63 @@ class SocketGuard:
                 self._open -= 1
 
     def _denial(self, scope: Scope) -> _Answer | None:
+        if not self._serves_host(scope["headers"]):
+            return _WRONG_HOST
         if not SOCKET_PATH.fullmatch(scope["path"]):
             return _denial(HTTPStatus.NOT_FOUND, "Sockets are at /ws/{room}.")
-        if not self._allows_origin(scope):
-            return _denial(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
+        if not self._origins.admits(scope["headers"]):
+            return self._wrong_origin(scope)
         if self._open >= self._config.max_connections:
             retry_after = (b"retry-after", str(_RETRY_AFTER_SECONDS).encode())
             return _denial(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.", retry_after)
         return None
 
-    def _allows_origin(self, scope: Scope) -> bool:
-        headers = scope["headers"]
-        if not any(name == b"origin" for name, _ in headers):
+    def _serves_host(self, headers: Headers) -> bool:
+        if "*" in self._hosts:
             return True
-        origin = normal_origin(header(headers, b"origin") or "")
-        if origin is None:
-            return False
-        scheme = origin.partition("://")[0]
-        own = normal_origin(f"{scheme}://{header(headers, b'host') or ''}")
-        return origin == own or origin in self._config.allowed_origins
+        host = _PORT.sub("", header(headers, b"host") or "").lower()
+        return any(
+            host == name.removeprefix(".") or (name.startswith(".") and host.endswith(name))
+            for name in self._hosts
+        )
+
+    def _wrong_origin(self, scope: Scope) -> _Answer:
+        origin = header(scope["headers"], b"origin")
+        logger.info("Refused a page: ALLOWED_ORIGINS has no %.200r", origin)
+        return _WRONG_ORIGIN
+
+    def _with_cors(self, headers: Headers, send: Send) -> Send:
+        if not self._config.allowed_origins:
+            return send
+
+        async def send_with_cors(event: Event) -> None:
+            if event["type"] in _STARTS:
+                event = {
+                    **event,
+                    "headers": [*event.get("headers", ()), *self._origins.cors(headers)],
+                }
+            await send(event)
+
+        return send_with_cors
+
+    def _own_answer(self, scope: Scope) -> _Answer | None:
+        """Return an answer that the application is not asked for; None if it is."""
+        headers, method, path = scope["headers"], scope["method"], scope["path"]
+        if path == "/healthz" and method in {"GET", "HEAD"}:
+            # The frameworks take longer for it when a crowd arrives than a probe waits.
+            return _ALIVE
+        if path not in _PROBES and not self._serves_host(headers):
+            return _WRONG_HOST
+        if self._origins.refuses_call(method, headers):
+            return self._wrong_origin(scope)
+        allowing = self._origins.preflight(method, headers)
+        return None if allowing is None else _Answer(HTTPStatus.OK, {}, tuple(allowing))
 
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/healthz" and scope["method"] in {"GET", "HEAD"}:
-            # The frameworks take longer for it when a crowd arrives than a probe waits.
-            await _answer(_ALIVE, "http.response", send)
+        if answer := self._own_answer(scope):
+            # The body of a call that is denied stays unread.
+            more = (_CLOSE,) if answer.status >= HTTPStatus.BAD_REQUEST else ()
+            await _answer(answer._replace(headers=answer.headers + more), "http.response", send)
             return
         largest = max(_LARGEST_BODY, 2 * self._config.max_message_bytes)
         length = header(scope["headers"], b"content-length") or "0"

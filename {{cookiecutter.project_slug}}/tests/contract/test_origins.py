@@ -1,0 +1,161 @@
+"""Which pages may connect and call, and under which names the service answers."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from ..waiting import within
+from .conftest import Start
+from .service import KEY, Service
+
+ORIGINS = (
+    "https://www.example.org, https://*.example.com:8443, capacitor://localhost, null, "
+    "https://GRÖSSE.example"
+)
+ALLOWED = [
+    "https://www.example.org",
+    "https://a.example.com:8443",
+    "capacitor://localhost",
+    "null",
+    "https://xn--grsse-kua.example",
+]
+OTHERS = [
+    "http://www.example.org",
+    "https://example.com:8443",
+    "https://a.b.example.com:8443",
+    "https://a.example.com",
+    "https://evil.example",
+    "https://a.example.com.evil.example:8443",
+    "capacitor://other",
+    "file://",
+]
+TOKENS = "/rooms/lobby/tokens"
+PREFLIGHT = {
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "authorization,content-type",
+}
+ALLOW_ORIGIN = "Access-Control-Allow-Origin"
+HANDSHAKE = (
+    "GET /ws/lobby HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+MakeManager = Callable[..., ConnectionManager]
+
+
+@pytest.mark.parametrize("origin", ALLOWED)
+async def test_a_page_of_an_allowed_origin_connects_and_calls(
+    start: Start, make_manager: MakeManager, origin: str
+) -> None:
+    async with start(make_manager(allowed_origins=ORIGINS)) as service:
+        async with service.connect(origin=origin) as client:
+            await client.expect("welcome")
+        headers = {"Origin": origin}
+        asked = await service.call("OPTIONS", TOKENS, headers={**headers, **PREFLIGHT})
+        assert asked.status_code == 200
+        assert asked.headers[ALLOW_ORIGIN] == origin
+        assert asked.headers["Access-Control-Allow-Methods"] == "POST"
+        assert asked.headers["Access-Control-Allow-Headers"] == "authorization,content-type"
+        answer = await service.call("POST", TOKENS, headers=headers, json={"user": "ann"})
+        assert answer.status_code == 201
+        assert answer.headers[ALLOW_ORIGIN] == origin
+        assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize("origin", OTHERS)
+async def test_a_page_of_another_origin_neither_connects_nor_calls(
+    start: Start, make_manager: MakeManager, origin: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with start(make_manager(allowed_origins=ORIGINS)) as service:
+        await service.expect_denied(403, origin=origin)
+        for method, path in (("POST", TOKENS), ("POST", "/rooms"), ("DELETE", "/rooms/lobby")):
+            headers = {"Origin": origin, **KEY}
+            answer = await service.call(method, path, headers=headers, json={"user": "ann"})
+            assert answer.status_code == 403
+            assert answer.json()["detail"]
+            assert ALLOW_ORIGIN not in answer.headers
+        asked = await service.call("OPTIONS", TOKENS, headers={"Origin": origin, **PREFLIGHT})
+        assert ALLOW_ORIGIN not in asked.headers
+        assert (await service.call("GET", "/healthz", headers={"Origin": origin})).is_success
+    assert f"ALLOWED_ORIGINS has no '{origin}'" in caplog.text
+
+
+async def test_the_services_own_pages_connect_and_call(service: Service) -> None:
+    origin = f"http://{service.address}"
+    async with service.connect(origin=origin) as client:
+        await client.expect("welcome")
+    answer = await service.call("POST", TOKENS, headers={"Origin": origin}, json={"user": "ann"})
+    assert answer.status_code == 201
+    assert ALLOW_ORIGIN not in answer.headers
+
+
+async def test_every_origin_is_allowed_by_an_asterisk(
+    start: Start, make_manager: MakeManager
+) -> None:
+    async with start(make_manager(allowed_origins="*")) as service:
+        for origin in (*ALLOWED, *OTHERS):
+            async with service.connect(origin=origin) as client:
+                await client.expect("welcome")
+            answer = await service.call("GET", "/asyncapi.json", headers={"Origin": origin})
+            assert answer.headers[ALLOW_ORIGIN] == origin
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("PUT", "/rooms", 405),
+        ("POST", "/rooms", 401),
+        ("POST", TOKENS, 422),
+        ("POST", "/rooms/nowhere/tokens", 404),
+        ("OPTIONS", TOKENS, 405),
+    ],
+)
+async def test_errors_can_be_read_by_pages_of_allowed_origins(
+    start: Start, make_manager: MakeManager, method: str, path: str, status: int
+) -> None:
+    origin = "https://www.example.org"
+    async with start(make_manager(allowed_origins=origin)) as service:
+        body = {"user": "ann"} if "nowhere" in path else None
+        answer = await service.call(method, path, headers={"Origin": origin}, json=body)
+        assert (answer.status_code, answer.headers[ALLOW_ORIGIN]) == (status, origin)
+        denied = await service.expect_denied(404, path="/ws/a/b", origin=origin)
+        assert denied[ALLOW_ORIGIN] == origin
+        large = await service.call(
+            "POST", TOKENS, headers={"Origin": origin}, content=b"x" * 2_000_000
+        )
+        assert (large.status_code, large.headers[ALLOW_ORIGIN]) == (413, origin)
+
+
+@pytest.mark.parametrize(
+    ("host", "served"),
+    [
+        ("www.example.org", True),
+        ("WWW.Example.org:8000", True),
+        ("a.example.com", True),
+        ("example.com", True),
+        ("[::1]:8000", True),
+        ("example.org", False),
+        ("www.example.org.evil.example", False),
+        ("notexample.com", False),
+        ("127.0.0.1", False),
+    ],
+)
+async def test_the_service_answers_under_its_names_only(
+    start: Start, make_manager: MakeManager, host: str, *, served: bool
+) -> None:
+    manager = make_manager(allowed_hosts="www.example.org, .Example.com, [::1]")
+    async with start(manager) as service:
+        headers = {"Host": host}
+        page = await service.call("GET", "/", headers=headers)
+        token = await service.call("POST", TOKENS, headers=headers, json={"user": "ann"})
+        statuses = [page.status_code, token.status_code]
+        assert statuses == ([200, 201] if served else [400, 400])
+        for probe in ("/healthz", "/readyz", "/metrics"):
+            assert (await service.call("GET", probe, headers=headers)).is_success
+        async with service.opened(HANDSHAKE.format(host)) as (reader, _):
+            line = await within("the answer", reader.readline())
+            assert line.split()[1] == (b"101" if served else b"400")
