@@ -178,7 +178,7 @@ def test_it_restarts_when_a_file_changes(project: Project, tmp_path: Path) -> No
             service.printed("startup complete")
             with service.connect("/ws/lobby") as ann:
                 assert receive(ann)["type"] == "welcome"
-                (copy.package / "about.py").touch()
+                (copy.package / "web/about.py").touch()
                 assert receive(ann)["type"] == "service-restart"
                 expect_close(ann, 1012, "Service restart")
             service.printed("startup complete", 2)
