@@ -1,4 +1,4 @@
-"""Changes the core in one place after another, and counts how many a project's tests notice.
+"""Changes the engine in one place after another, and counts how many a project's tests notice.
 
     uv run python -m tests.mutation fastapi --sample 300
 
@@ -23,11 +23,13 @@ _IDLE = re.compile(
     r"(?!IsNot$|Is$)|ReplaceComparisonOperator_(Eq_Is|NotEq_IsNot)$"
 )
 _CONTRACT = "talking closing endings coming_back denials tokens http lost_bells page processes"
+# The engine, and what reads requests before it is asked.
+_MODULES = "rooms server/handshake.py server/middleware.py web/access.py web/schemas.py"
 _CONFIG = """\
 [cosmic-ray]
-module-path = "src/rooms_service/rooms"
+module-path = [{modules}]
 timeout = 90.0
-excluded-modules = ["src/rooms_service/rooms/*__init__.py"]
+excluded-modules = ["src/rooms_service/**/__init__.py"]
 test-command = "sh {tests}"
 
 [cosmic-ray.distributor]
@@ -56,15 +58,18 @@ def main() -> None:
 
 
 def write_tests(project: Project) -> None:
-    """Write the command that tests a change: the core alone, then what a client sees."""
+    """Write the command that tests a change: the engine alone, then what a client sees."""
+    engine = "tests/rooms tests/test_config.py tests/test_written.py"
     contract = " ".join(f"tests/contract/test_{name}.py" for name in _CONTRACT.split())
     pytest = ".venv/bin/python -m pytest -x -q -n0 -p no:cacheprovider"
-    # Starting processes takes long, and shows more of the server than of the core.
+    # Starting processes takes long, and shows more of the server than of the engine.
     some = "-k 'not real_processes and not workers'"
-    lines = ["set -e", f"{pytest} tests/rooms tests/test_written.py", f"{pytest} {contract} {some}"]
+    lines = ["set -e", f"{pytest} {engine}", f"{pytest} {contract} {some}"]
     script = project.path / "ray.sh"
     script.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (project.path / "ray.toml").write_text(_CONFIG.format(tests=script), encoding="utf-8")
+    modules = ", ".join(f'"src/rooms_service/{path}"' for path in _MODULES.split())
+    config = _CONFIG.format(modules=modules, tests=script)
+    (project.path / "ray.toml").write_text(config, encoding="utf-8")
 
 
 def ray(project: Project, *arguments: str) -> None:

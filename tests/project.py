@@ -21,7 +21,7 @@ FLAVOURS: list[str] = CONTEXT["framework"]
 LICENSES: list[str] = CONTEXT["license"]
 # For tests of what all flavours have to the byte: they run with the first one.
 ONCE = pytest.mark.parametrize("flavour", FLAVOURS[:1])
-# The tests of such parts: those of the core, and of the client.
+# The tests of such parts: those of the engine, and of the client.
 SHARED_TESTS = ("tests/client", "tests/rooms")
 
 # What would reach from this run into that of a rendered project.

@@ -21,7 +21,7 @@ def test_what_the_page_shows_can_be_done(project: Project) -> None:
     touched = set().union(*(recipe.files("tests/") for recipe in recipes))
     further = ["tests/contract/test_page.py", "tests/test_config.py"]
     if project.flavour == FLAVOURS[0]:
-        # They are the same in all flavours, and so is what the page changes of the core.
+        # They are the same in all flavours, and so is what the page changes in the engine.
         further.append("tests/rooms")
     project.run("uv", "run", "pytest", "tests/test_written.py", *sorted(touched), *further)
     for told in ("`ADVERTISING` | 4422", "`MUTED_ROOMS`"):

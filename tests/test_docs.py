@@ -54,9 +54,8 @@ def built(shared: Path) -> Path:
 def names(project: Project) -> dict[str, set[str]]:
     """Find what each page of reference has to name, in what the project has of it."""
     source, closes = project.package, project.closes
-    frames = re.findall(
-        r': Literal\["([\w-]+)"\] = ', (source / "rooms/protocol/frames.py").read_text(encoding="utf-8")
-    )
+    models = (source / "rooms/protocol/frames.py").read_text(encoding="utf-8")
+    frames = re.findall(r': Literal\["([\w-]+)"\] = ', models)
     readme, example = (
         (project.path / name).read_text(encoding="utf-8") for name in ("README.md", ".env.example")
     )
