@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,6 +11,7 @@ from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.protocol.events import Event
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from .waiting import within
@@ -69,6 +70,15 @@ async def inside(manager: ConnectionManager, handshake: Handshake) -> AsyncItera
 async def members(manager: ConnectionManager) -> list[str]:
     """Who is in the room `attic`."""
     return (await manager.backend.presence.members("attic")).members
+
+
+def intercept(
+    monkeypatch: pytest.MonkeyPatch, manager: ConnectionManager, take: Callable[[str, Event], None]
+) -> None:
+    """Hand to `take` what the bus would tell a manager."""
+    bus = manager.backend.bus
+    # In Channels a door is in front of it.
+    monkeypatch.setattr(getattr(bus, "bus", bus), "_take", take)
 
 
 def slow_down(

@@ -7,6 +7,7 @@ import pytest
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.events import Entry, Event
 
+from ..fakes import intercept
 from ..waiting import within
 from .conftest import Pair
 
@@ -16,7 +17,7 @@ async def test_what_no_bell_told_of_is_found(pair: Pair, monkeypatch: pytest.Mon
     async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
         await ann.expect("joined", user="bea")
         for service in pair:
-            monkeypatch.setattr(service.manager.backend.bus, "_take", lambda *_: None)
+            intercept(monkeypatch, service.manager, lambda *_: None)
         await ann.say("hello")
         await ann.expect_message("hello", "ann")
         await pair[1].manager.check()
@@ -37,9 +38,7 @@ async def test_a_gap_is_repaired_with_the_next_bell(
     lost: asyncio.Queue[Event] = asyncio.Queue()
     async with pair[0].join("ann") as ann:
         with monkeypatch.context() as patched:
-            patched.setattr(
-                pair[0].manager.backend.bus, "_take", lambda _, event: lost.put_nowait(event)
-            )
+            intercept(patched, pair[0].manager, lambda _, event: lost.put_nowait(event))
             for number in range(3):
                 await pair[1].manager.publish("lobby", number, "bea")
                 while not isinstance(await within("a bell to be lost", lost.get()), Entry):

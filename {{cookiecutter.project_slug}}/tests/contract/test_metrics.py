@@ -17,6 +17,7 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.events import Entry
 
+from ..fakes import intercept
 from ..processes import PROCESS_TIMEOUT, kill_worker, serving, workers
 from ..redis_server import RedisServer
 from ..waiting import PROCESS_LIMIT_SECONDS, until_told, within
@@ -99,7 +100,7 @@ async def test_a_repaired_gap_is_counted(pair: Pair, monkeypatch: pytest.MonkeyP
                 lost.set()
 
         with monkeypatch.context() as patched:
-            patched.setattr(pair[0].manager.backend.bus, "_take", invalidate)
+            intercept(patched, pair[0].manager, invalidate)
             await pair[1].manager.publish("lobby", "lost", "bea")
             await within("a bell to be lost", lost.wait())
         await pair[0].manager.check()

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from redis.asyncio import Redis
 
-from {{cookiecutter.__package}}.rooms.backends.redis.client import connect, room_key
+from {{cookiecutter.__package}}.rooms.backends.redis.client import Keyspace, connect
 from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.frames import Frame
@@ -200,9 +200,10 @@ async def test_members_of_a_process_that_died_are_told_to_have_left(
     pair: Pair, redis_server: RedisServer
 ) -> None:
     async with pair[0].join("ann") as ann, connect(redis_server.url) as redis:
-        key = room_key(about.PACKAGE, "lobby", "leases")
+        keyspace = Keyspace(about.PACKAGE)
+        key = keyspace.key("lobby", "leases")
         living = set(await redis.zrange(key, 0, -1))
-        await RedisPresence(redis, about.PACKAGE).join("lobby", "bea", "1")
+        await RedisPresence(redis, keyspace).join("lobby", "bea", "1")
         await pair[0].manager.check()
         await ann.expect("joined", user="bea")
         [dying] = set(await redis.zrange(key, 0, -1)) - living

@@ -6,8 +6,12 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from {{cookiecutter.__package}}.rooms.backends.interfaces import Log, Presence
-from {{cookiecutter.__package}}.rooms.backends.memory import MemoryLog, MemoryPresence
-from {{cookiecutter.__package}}.rooms.backends.redis.client import connect
+from {{cookiecutter.__package}}.rooms.backends.memory import (
+    MemoryBus,
+    MemoryLog,
+    MemoryPresence,
+)
+from {{cookiecutter.__package}}.rooms.backends.redis.client import Keyspace, connect
 from {{cookiecutter.__package}}.rooms.backends.redis.log import RedisLog
 from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
 
@@ -29,14 +33,19 @@ async def parts(request: pytest.FixtureRequest) -> AsyncIterator[Part]:
     """What makes the parts of an engine; each on the same data."""
     if request.param == "memory":
         logs: dict[int, Log] = {}
-        presence = MemoryPresence()
-        yield Part(lambda history: logs.setdefault(history, MemoryLog(history)), lambda _: presence)
+        presence, bus = MemoryPresence(), MemoryBus()
+        bus.listen(lambda *_: None, lambda: None)
+        # The tests read what is said there.
+        await bus.subscribe("attic")
+        yield Part(
+            lambda history: logs.setdefault(history, MemoryLog(history, bus)), lambda _: presence
+        )
         return
     server: RedisServer = request.getfixturevalue("redis_server")
-    redis, prefix = connect(server.url), secrets.token_hex(4)
+    redis, keyspace = connect(server.url), Keyspace(secrets.token_hex(4))
     yield Part(
-        lambda history: RedisLog(redis, prefix, history, rings=False),
-        lambda lease_seconds: RedisPresence(redis, prefix, lease_seconds),
+        lambda history: RedisLog(redis, keyspace, history),
+        lambda lease_seconds: RedisPresence(redis, keyspace, lease_seconds),
     )
     await redis.aclose()
 

@@ -209,7 +209,7 @@ async def test_the_dead_keep_nobody_out(
     await manager.create_room("attic", capacity=1)
     assert isinstance(manager.backend.presence, RedisPresence)
     redis = connect(redis_server.url)
-    dying = RedisPresence(redis, manager.backend.presence.prefix, 0.05)
+    dying = RedisPresence(redis, manager.backend.presence.keyspace, 0.05)
     await dying.join("attic", "ann", "1")
     await redis.aclose()
     await asyncio.sleep(0.1)

@@ -17,7 +17,7 @@ from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.events import Entry
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
-from ..fakes import QUIET, Listener, fail, inside, members, slow_down
+from ..fakes import QUIET, Listener, fail, inside, intercept, members, slow_down
 from ..waiting import within
 
 
@@ -38,14 +38,21 @@ async def attic(
 
 
 async def test_what_no_bell_can_tell_of_is_read_from_the_log(
-    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with inside(attic, Handshake()) as ann:
         with monkeypatch.context() as patched:
-            fail(patched, attic.backend.bus, "send")
+            intercept(patched, attic, lambda *_: None)
             await attic.publish("attic", "hello", "bea")
             await ann.expect("hello")
-    assert "could not be told of 'entry'" in caplog.text
+
+
+async def test_what_is_told_to_nobody_is_logged(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail(monkeypatch, attic.backend.bus, "send")
+    await attic.tell("attic", frames.Pong())
+    assert "could not be told of 'ephemeral'" in caplog.text
 
 
 @pytest.mark.parametrize("tuning", [Tuning(bell_seconds=0.01)])
@@ -55,7 +62,7 @@ async def test_what_cannot_be_read_now_is_read_soon(
     async with inside(attic, Handshake()) as ann:
         await attic.start()
         with monkeypatch.context() as patched:
-            fail(patched, attic.backend.bus, "send")
+            intercept(patched, attic, lambda *_: None)
             fail(patched, attic.backend.log, "read")
             await attic.publish("attic", "hello", "bea")
         # Sooner than the next check.
@@ -77,7 +84,7 @@ async def test_a_gap_that_cannot_be_read_is_looked_at_again(
         with monkeypatch.context() as patched:
             failed = fail(patched, attic.backend.log, "read")
             newest = (await attic.backend.log.append("attic", "{}")).position
-            jump = Entry(epoch=newest.epoch, offset=newest.offset + 1, text="{}")
+            jump = Entry(epoch=newest.epoch, offset=newest.offset + 2, text="{}")
             await attic.backend.bus.send("attic", jump)
             await within("the gap to be read", failed.wait())
             await within("a check", reached.wait(), 3)
@@ -169,8 +176,11 @@ async def test_the_keeper_outlives_an_error(
 
 
 @pytest.mark.parametrize("tuning", [Tuning(page=2)])
-async def test_what_a_check_finds_may_be_more_than_a_page(attic: ConnectionManager) -> None:
+async def test_what_a_check_finds_may_be_more_than_a_page(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with inside(attic, Handshake()) as ann:
+        intercept(monkeypatch, attic, lambda *_: None)
         for number in range(5):
             await attic.backend.log.append(
                 "attic", frames.encode_payload("bea", number, "now", None)

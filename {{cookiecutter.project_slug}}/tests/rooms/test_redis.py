@@ -3,24 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from {{cookiecutter.__package}}.rooms.backends.redis.client import (
-    bell_channel,
-    connect,
-    room_key,
-)
+from {{cookiecutter.__package}}.rooms.backends.redis.client import Keyspace, connect
 from {{cookiecutter.__package}}.rooms.backends.redis.log import RedisLog
 from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
 from {{cookiecutter.__package}}.rooms.errors import LogLostError, UnavailableError
-from {{cookiecutter.__package}}.rooms.protocol.events import Entry, events
 
 from ..redis_server import RedisServer
 
-PREFIX = "test"
+KEYSPACE = Keyspace("test")
 # Leases: one that a test waits for, and one that no slow machine outlives.
 SHORT, LONG = 0.05, 60.0
 
@@ -33,7 +29,7 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
 
 
 async def test_members_of_a_dead_process_are_struck_off_by_another(redis: Redis) -> None:
-    dying, living = RedisPresence(redis, PREFIX, SHORT), RedisPresence(redis, PREFIX, LONG)
+    dying, living = RedisPresence(redis, KEYSPACE, SHORT), RedisPresence(redis, KEYSPACE, LONG)
     for user, connection in [("ann", "1"), ("bea", "2"), ("ann", "3")]:
         await dying.join("attic", user, connection)
     await living.join("attic", "bea", "4")
@@ -46,7 +42,7 @@ async def test_members_of_a_dead_process_are_struck_off_by_another(redis: Redis)
 
 
 async def test_a_process_that_was_taken_for_dead_hears_of_it(redis: Redis) -> None:
-    slow, living = RedisPresence(redis, PREFIX, SHORT), RedisPresence(redis, PREFIX, LONG)
+    slow, living = RedisPresence(redis, KEYSPACE, SHORT), RedisPresence(redis, KEYSPACE, LONG)
     await slow.join("attic", "ann", "1")
     await asyncio.sleep(2 * SHORT)
     await living.heartbeat("attic")
@@ -55,28 +51,28 @@ async def test_a_process_that_was_taken_for_dead_hears_of_it(redis: Redis) -> No
 
 
 async def test_who_was_taken_for_dead_and_came_back_is_alive(redis: Redis) -> None:
-    slow = RedisPresence(redis, PREFIX, LONG)
+    slow = RedisPresence(redis, KEYSPACE, LONG)
     await slow.join("attic", "ann", "1")
-    await redis.delete(*await redis.keys(f"{PREFIX}:*"))
+    await redis.delete(*await redis.keys(f"{KEYSPACE.prefix}:*"))
     assert (await slow.heartbeat("attic")).lost
     await slow.join("attic", "ann", "1")
     assert not (await slow.heartbeat("attic")).lost
 
 
 async def test_what_nobody_keeps_up_goes_by_itself(redis: Redis) -> None:
-    presence = RedisPresence(redis, PREFIX, 0.1)
+    presence = RedisPresence(redis, KEYSPACE, 0.1)
     await presence.join("attic", "ann", "1")
-    log = RedisLog(redis, PREFIX, 10, rings=False)
+    log = RedisLog(redis, KEYSPACE, 10)
     await log.append("attic", "hello", idempotency_key="m1")
     ends = {name: await redis.pttl(name) for name in await redis.keys()}
     assert min(ends.values()) > 0, f"some never go: {ends}"
 
 
 async def test_a_log_that_lost_its_newest_messages_says_so_and_begins_anew(redis: Redis) -> None:
-    log = RedisLog(redis, PREFIX, 10, rings=False)
+    log = RedisLog(redis, KEYSPACE, 10)
     for text in ("one", "two", "three"):
         known, _ = await log.append("attic", text)
-    head = room_key(PREFIX, "attic", "head")
+    head = KEYSPACE.key("attic", "head")
     await redis.hset(head, "offset", 1)
     with pytest.raises(LogLostError):
         await log.append("attic", "four", expected_position=known)
@@ -89,16 +85,16 @@ async def test_a_log_that_lost_its_newest_messages_says_so_and_begins_anew(redis
 
 
 async def test_a_log_of_which_a_part_was_evicted_begins_anew(redis: Redis) -> None:
-    log = RedisLog(redis, PREFIX, 10, rings=False)
+    log = RedisLog(redis, KEYSPACE, 10)
     known, _ = await log.append("attic", "one", idempotency_key="m1")
-    await redis.delete(room_key(PREFIX, "attic", "head"))
+    await redis.delete(KEYSPACE.key("attic", "head"))
     again, _ = await log.append("attic", "two")
     assert again.epoch > known.epoch
     assert [entry.text for entry in (await log.read("attic", known, 10)).entries] == []
 
 
 async def test_a_redis_that_is_away_is_unavailable(redis: Redis, redis_server: RedisServer) -> None:
-    log, presence = RedisLog(redis, PREFIX, 10, rings=False), RedisPresence(redis, PREFIX)
+    log, presence = RedisLog(redis, KEYSPACE, 10), RedisPresence(redis, KEYSPACE)
     await log.append("attic", "hello")
     redis_server.kill()
     with pytest.raises(UnavailableError):
@@ -124,9 +120,9 @@ async def test_a_restarted_redis_answers_although_every_idle_connection_died(
 async def test_a_redis_that_refuses_is_unavailable_and_says_why(
     redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await redis.set(room_key(PREFIX, "attic", "head"), "no hash")
+    await redis.set(KEYSPACE.key("attic", "head"), "no hash")
     with pytest.raises(UnavailableError):
-        await RedisLog(redis, PREFIX, 10, rings=False).append("attic", "hello")
+        await RedisLog(redis, KEYSPACE, 10).append("attic", "hello")
     assert "WRONGTYPE" in caplog.text
 
 
@@ -135,15 +131,26 @@ async def test_the_client_tries_nothing_twice_by_itself(redis: Redis) -> None:
     assert redis.connection_pool.connection_kwargs["retry"].get_retries() == 0
 
 
-async def test_a_log_that_rings_tells_with_each_message(redis: Redis) -> None:
-    async with redis.pubsub() as pubsub:
-        await pubsub.subscribe(bell_channel(PREFIX, "attic"))
-        assert await pubsub.get_message(timeout=5)
-        position, _ = await RedisLog(redis, PREFIX, 10, rings=True).append("attic", "hello")
-        rung = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
-        assert rung
-        event = events.validate_json(rung["data"])
-        assert event == Entry(epoch=position.epoch, offset=position.offset, text="hello")
+async def test_entries_with_unknown_fields_are_read(redis: Redis) -> None:
+    log = RedisLog(redis, KEYSPACE, 10)
+    first, _ = await log.append("attic", "one")
+    position = f"{first.epoch}-{first.offset + 1}"
+    fields: dict[Any, Any] = {"another": "release", "text": "two", "further": "x"}
+    await redis.xadd(KEYSPACE.key("attic", "messages"), fields, position)
+    await redis.hset(KEYSPACE.key("attic", "head"), mapping={"offset": 2, "another": "release"})
+    assert [entry.text for entry in (await log.read("attic", first, 10)).entries] == ["two"]
+    assert (await log.append("attic", "three")).position.offset == 3
+
+
+async def test_all_keys_of_a_room_have_one_hash_tag(redis: Redis) -> None:
+    presence = RedisPresence(redis, KEYSPACE)
+    await RedisLog(redis, KEYSPACE, 10).append("attic", "hello", idempotency_key="m1")
+    for user in ("ann", "bea"):
+        await presence.join("attic", user, f"of {user}")
+    await presence.remove("attic", "bea")
+    keys = await redis.keys()
+    assert len(keys) == 8
+    assert {str(key).rpartition(":")[0] for key in keys} == {"test:1:{attic}"}
 
 
 async def test_a_redis_with_a_password_takes_only_that(
@@ -154,7 +161,7 @@ async def test_a_redis_with_a_password_takes_only_that(
         for password, fits in [("p%40ss%20w%2Frd", True), ("wrong", False)]:
             url = redis_server.url.replace("//", f"//:{password}@")
             client = connect(url)
-            log = RedisLog(client, PREFIX, 10, rings=False)
+            log = RedisLog(client, KEYSPACE, 10)
             with nullcontext() if fits else pytest.raises(UnavailableError):
                 await log.append("attic", "hello")
             await client.aclose()

@@ -11,7 +11,11 @@ from {{cookiecutter.__package}}.rooms.backends.interfaces import (
     Page,
     Room,
 )
-from {{cookiecutter.__package}}.rooms.backends.memory import MemoryLog, MemoryPresence
+from {{cookiecutter.__package}}.rooms.backends.memory import (
+    MemoryBus,
+    MemoryLog,
+    MemoryPresence,
+)
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
 from {{cookiecutter.__package}}.rooms.connections.connection import Connection
 from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
@@ -48,8 +52,6 @@ class OneRoom:
 class SlowLog:
     """A log of which requests and answers take as long as the test wants."""
 
-    rings = False
-
     def __init__(self, world: "World") -> None:
         self._world = world
 
@@ -80,26 +82,21 @@ class SlowLog:
         raise NotImplementedError
 
 
-class SlowBus:
-    """A bus whose events arrive when and if the test wants."""
+class SlowBus(MemoryBus):
+    """A bus of all processes, whose events arrive when and if the test wants."""
 
     def __init__(self, world: "World") -> None:
+        super().__init__()
         self._world = world
 
     def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
         self._world.listeners.append(take)
 
-    async def subscribe(self, room: str) -> None:
-        pass
-
     async def unsubscribe(self, room: str) -> None:
-        pass
+        """The other process may still be there."""
 
     async def send(self, room: str, event: Event) -> None:
         self._world.bells += [(take, event) for take in self._world.listeners]
-
-    async def close(self) -> None:
-        pass
 
 
 class Client:
@@ -167,7 +164,8 @@ class World:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.log = MemoryLog(HISTORY)
+        bus = SlowBus(self)
+        self.log = MemoryLog(HISTORY, bus)
         self.said: list[tuple[str, str]] = []
         self.listeners: list[Callable[[str, Event], None]] = []
         self.bells: list[tuple[Callable[[str, Event], None], Event]] = []
@@ -179,7 +177,7 @@ class World:
             ConnectionManager(
                 config,
                 OneRoom(),
-                Backend(SlowLog(self), presence, SlowBus(self)),
+                Backend(SlowLog(self), presence, bus),
                 clock=SystemClock(),
             )
             for _ in range(2)

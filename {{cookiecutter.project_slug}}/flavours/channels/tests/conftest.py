@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from channels.layers import BaseChannelLayer
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
@@ -18,7 +18,6 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.server.middleware import App
 from {{cookiecutter.__package}}.web.application import build_application
-from {{cookiecutter.__package}}.web.layer import MemoryLayer
 from {{cookiecutter.__package}}.web.manager import build_manager
 
 from .clock import ManualClock
@@ -84,7 +83,7 @@ async def make_manager(
 def make_layer(config: ServiceConfig) -> BaseChannelLayer:
     """Build a channel layer of a test's own, as the settings have it."""
     if config.redis_url is None:
-        return MemoryLayer()
+        return InMemoryChannelLayer()
     kind = import_string("channels_redis.pubsub.RedisPubSubChannelLayer")
     layer: BaseChannelLayer = kind(hosts=[config.redis_url])
     return layer

@@ -1,13 +1,14 @@
 """Where rooms are kept."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 from redis import Redis
 
 from {{cookiecutter.__package}}.rooms.backends.interfaces import Room, RoomStore
-from {{cookiecutter.__package}}.rooms.backends.redis.client import connect
+from {{cookiecutter.__package}}.rooms.backends.redis.client import Keyspace, connect
 from {{cookiecutter.__package}}.rooms.errors import NameTakenError
 from {{cookiecutter.__package}}.web.manager import build_manager
 from {{cookiecutter.__package}}.web.store import MemoryRoomStore, RedisRoomStore
@@ -33,7 +34,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[RoomStore]:
         return
     server: RedisServer = request.getfixturevalue("redis_server")
     redis = connect(server.url)
-    yield RedisRoomStore(redis, "test", Hasher())
+    yield RedisRoomStore(redis, Keyspace("test"), Hasher())
     await redis.aclose()
 
 
@@ -46,6 +47,16 @@ async def test_a_room_is_found_until_it_is_deleted(store: RoomStore) -> None:
     assert await store.delete("attic")
     assert not await store.delete("attic")
     assert await store.get("attic") is None
+
+
+async def test_a_record_with_unknown_fields_is_read(redis_server: RedisServer) -> None:
+    redis = connect(redis_server.url)
+    store, key = RedisRoomStore(redis, Keyspace("test"), Hasher()), Keyspace("test").key
+    record = {"name": "attic", "locked": True, "hash": "hash of sesame", "topic": ["of", "later"]}
+    await redis.set(key("attic", "room"), json.dumps(record))
+    assert await store.get("attic") == Room("attic", locked=True)
+    assert await store.check_password("attic", "sesame")
+    await redis.aclose()
 
 
 async def test_a_password_is_checked_and_not_kept(store: RoomStore) -> None:

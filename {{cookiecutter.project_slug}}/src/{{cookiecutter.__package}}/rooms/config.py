@@ -111,6 +111,11 @@ Hosts = Annotated[
 ]
 
 Readers = Annotated[Literal["loopback", "anyone", "key"], Accepts("loopback, anyone or key")]
+RedisPrefix = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"),
+    Accepts("1 to 64 of A-Z a-z 0-9 _ . : -"),
+]
 RedisUrl = Annotated[
     Annotated[str, AfterValidator(_redis_url)] | None,
     Accepts("redis://user:password@host:6379/0, rediss:// for TLS, or unix://path"),
@@ -141,6 +146,11 @@ class ServiceConfig(BaseSettings):
         description="where rooms, messages and members are kept, so that any number of processes "
         "serve the same rooms; unset: in this process's memory",
         repr=False,
+    )
+    redis_prefix: RedisPrefix = Field(
+        __name__.partition(".")[0],
+        description="what all keys and channels in Redis begin with; services that differ in it or "
+        "in the number of their database share nothing",
     )
     debug: Switch = Field(
         default=True,

@@ -36,6 +36,7 @@ DELIVERY_SECONDS = _seconds(
 OUTBOX_BYTES = _gauge("rooms_outbox_bytes", "What waits to be written to clients.")
 DROPPED_BYTES = _counter("rooms_outbox_dropped_bytes", "What waited for who read too slowly.")
 GAPS_REPAIRED = _counter("rooms_gaps_repaired", "Times that missed messages came from the log.")
+BELLS_UNREADABLE = _counter("rooms_bells_unreadable", "Messages between processes, not understood.")
 REDIS_SECONDS = _seconds("rooms_redis_seconds", "How long Redis took to answer, or to fail.")
 REDIS_ERRORS = _counter("rooms_redis_errors", "Times that Redis could not be reached, or refused.")
 FILES_EXHAUSTED = _counter(

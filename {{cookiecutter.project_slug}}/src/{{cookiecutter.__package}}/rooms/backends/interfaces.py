@@ -1,7 +1,7 @@
 """What the manager needs from an engine: where rooms, messages and members are kept.
 
-The log is the truth, and the bus is only a bell: a message that is missed on the bus is read
-from the log.
+The log is the truth, and the bus is only a bell that rings with each append: a message that is
+missed on the bus is read from the log.
 """
 
 from collections.abc import Callable, Collection
@@ -91,10 +91,8 @@ class RoomStore(Protocol):
 class Log(Protocol):
     """What was said in each room, in order: the last HISTORY messages.
 
-    A log begins when it is first asked for. `rings`: whether appending rings the bus as well.
+    A log begins with its first message or its first reader.
     """
-
-    rings: bool
 
     async def append(
         self,
@@ -103,10 +101,10 @@ class Log(Protocol):
         idempotency_key: str | None = None,
         expected_position: Position | None = None,
     ) -> Appended:
-        """Give a message its position, unless one with the same `once` has its own.
+        """Keep a message and ring the bus; do neither if its `idempotency_key` was used before.
 
         Raises:
-            LogLostError: the log has not got `known`, which it gave out before.
+            LogLostError: the log does not have `expected_position`, which it gave out before.
         """
 
     async def read(self, room: str, after: Position | None, limit: int) -> Page:
@@ -145,22 +143,32 @@ class Presence(Protocol):
 
 
 class Bus(Protocol):
-    """Carries events between the processes. It may lose some, or change their order."""
+    """Carries events between the processes. It may lose some, or change their order.
+
+    It drops and counts what it cannot read: another release may have sent it.
+    """
 
     def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
         """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
 
     async def subscribe(self, room: str) -> None:
-        """Hear of a room."""
+        """Receive a room's events, from when this returns.
+
+        Raises:
+            UnavailableError: the engine can't be reached.
+        """
 
     async def unsubscribe(self, room: str) -> None:
-        """Hear no more of it."""
+        """Stop receiving a room's events."""
+
+    def report_gap(self, room: str) -> None:
+        """Report that the log had messages that this bus did not deliver."""
 
     async def send(self, room: str, event: Event) -> None:
-        """Tell every process that hears of a room, this one too."""
+        """Send an event to every process that is subscribed to a room, this one included."""
 
     async def close(self) -> None:
-        """Hear nothing more."""
+        """End all subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)

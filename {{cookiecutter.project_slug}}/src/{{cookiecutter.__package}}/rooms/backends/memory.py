@@ -2,16 +2,46 @@
 
 import time
 from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 from itertools import islice
 
 from ..errors import LogLostError
 from ..protocol.closes import Close, CloseConnection
-from ..protocol.events import Entry, MemberJoined, MemberLeft
+from ..protocol.events import Entry, Event, MemberJoined, MemberLeft
 from ..protocol.positions import Position
-from .interfaces import Appended, Heartbeat, Page, PresenceSnapshot
+from .interfaces import Appended, Backend, Heartbeat, Page, PresenceSnapshot
 
 # For how many messages at the least it is known that they were said.
 FEWEST_REMEMBERED = 1_000
+
+
+class MemoryBus:
+    """Delivers each event to this process, at once; see `Bus`."""
+
+    def __init__(self) -> None:
+        self.rooms: set[str] = set()
+
+    def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
+        """Hand each event, with its room's name, to `take`."""
+        self._take = take
+
+    async def subscribe(self, room: str) -> None:
+        """Note that somebody reads a room's log; events arrive in any case."""
+        self.rooms.add(room)
+
+    async def unsubscribe(self, room: str) -> None:
+        """Note that nobody reads a room's log."""
+        self.rooms.discard(room)
+
+    def report_gap(self, room: str) -> None:
+        """Do nothing: nothing is lost on the way."""
+
+    async def send(self, room: str, event: Event) -> None:
+        """Deliver an event to this process."""
+        self._take(room, event)
+
+    async def close(self) -> None:
+        """Do nothing."""
 
 
 class _RoomLog:
@@ -26,10 +56,9 @@ class _RoomLog:
 class MemoryLog:
     """Logs that are gone when the process ends; see `Log`."""
 
-    rings = False
-
-    def __init__(self, history: int) -> None:
+    def __init__(self, history: int, bus: MemoryBus) -> None:
         self._history = history
+        self._bus = bus
         self._rooms: dict[str, _RoomLog] = {}
         self._epoch = 0
 
@@ -40,7 +69,7 @@ class MemoryLog:
         idempotency_key: str | None = None,
         expected_position: Position | None = None,
     ) -> Appended:
-        """Give a message its position, unless one with the same `once` has its own."""
+        """Keep a message and ring the bus; do neither if its `idempotency_key` was used before."""
         log = self._log(room)
         if expected_position and expected_position.epoch != log.newest.epoch:
             raise LogLostError
@@ -52,10 +81,13 @@ class MemoryLog:
             log.said[idempotency_key] = position.offset
             if len(log.said) > max(self._history, FEWEST_REMEMBERED):
                 log.said.popitem(last=False)
+        await self._bus.send(room, Entry(epoch=position.epoch, offset=position.offset, text=text))
         return Appended(position, duplicate=False)
 
     async def read(self, room: str, after: Position | None, limit: int) -> Page:
         """Read up to `limit` messages after a position."""
+        if room not in self._rooms and room not in self._bus.rooms:
+            return Page(Position(0, 0), [])
         log = self._log(room)
         if after is None or after.epoch != log.newest.epoch:
             return Page(log.newest, [])
@@ -104,7 +136,7 @@ class MemoryPresence:
         self, room: str, user: str, connection: str, capacity: int | None = None
     ) -> MemberJoined | None:
         """Let a connection in; `Came` if it is the user's first."""
-        members = self._members(room)
+        members = self._rooms.setdefault(room, self._members(room))
         if connection in members.connections:
             return None
         first = user not in members.counts
@@ -149,9 +181,15 @@ class MemoryPresence:
         return Heartbeat(self._members(room).version, removed=removed)
 
     def _members(self, room: str) -> _RoomMembers:
-        return self._rooms.setdefault(room, _RoomMembers(self._newest))
+        return self._rooms.get(room) or _RoomMembers(self._newest)
 
     def _change(self, members: _RoomMembers) -> int:
         members.version += 1
         self._newest = max(self._newest, members.version)
         return members.version
+
+
+def memory_backend(history: int) -> Backend:
+    """Build an engine that keeps everything in this process."""
+    bus = MemoryBus()
+    return Backend(MemoryLog(history, bus), MemoryPresence(), bus)

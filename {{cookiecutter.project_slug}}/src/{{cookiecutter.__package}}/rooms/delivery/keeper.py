@@ -13,7 +13,7 @@ from ..connections.roster import Roster
 from ..errors import LogLostError, UnavailableError
 from ..protocol import frames
 from ..protocol.closes import Close
-from ..protocol.events import Entry, Event, Removed, RoomDeleted, SessionEnded
+from ..protocol.events import Event, Removed, RoomDeleted, SessionEnded
 from ..protocol.positions import Position
 from ..tasks import Turns, end_tasks
 from ..tuning import Tuning
@@ -82,15 +82,11 @@ class StreamKeeper:
         stream = self._streams.get(room)
         expected_position = stream.cursor if stream and stream not in self._beginnings else None
         try:
-            position, duplicate = await self._log.append(
-                room, text, idempotency_key, expected_position
-            )
+            position, _ = await self._log.append(room, text, idempotency_key, expected_position)
         except LogLostError:
             if stream:  # pragma: no branch (without a feed nothing is known that could be lost)
                 self._repair(stream)
             raise
-        if not duplicate and not self._log.rings:
-            await self.send(room, Entry(epoch=position.epoch, offset=position.offset, text=text))
         if stream:
             try:
                 await self._hear(stream, position)
@@ -293,6 +289,7 @@ class StreamKeeper:
                 return
             if page.entries and page.entries[-1].position > stream.cursor:
                 metrics.GAPS_REPAIRED.inc()
+                self._bus.report_gap(stream.room.name)
             for entry in page.entries:
                 stream.apply(entry)
             if stream.cursor >= page.newest:

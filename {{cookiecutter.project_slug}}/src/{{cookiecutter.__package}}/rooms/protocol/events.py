@@ -1,4 +1,7 @@
-"""What processes tell each other about a room."""
+"""Events that processes send each other about a room.
+
+Another release may read them, or have sent them: unknown fields are ignored.
+"""
 
 from typing import Annotated, Literal
 
@@ -8,7 +11,7 @@ from .positions import Position
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Entry(_Event):
@@ -26,17 +29,17 @@ class Entry(_Event):
 
 
 class MemberJoined(_Event):
-    """A member came in; `version` is that of the attendance with it."""
+    """A member joined; `version` is that of the presence with it."""
 
-    kind: Literal["came"] = "came"
+    kind: Literal["member-joined"] = "member-joined"
     version: int
     user: str
 
 
 class MemberLeft(_Event):
-    """A member went out; `version` is that of the attendance without it."""
+    """A member left; `version` is that of the presence without it."""
 
-    kind: Literal["went"] = "went"
+    kind: Literal["member-left"] = "member-left"
     version: int
     user: str
 
@@ -44,7 +47,7 @@ class MemberLeft(_Event):
 class Ephemeral(_Event):
     """A frame, as JSON, for the members who are here now; it is not kept."""
 
-    kind: Literal["passing"] = "passing"
+    kind: Literal["ephemeral"] = "ephemeral"
     text: str
 
 

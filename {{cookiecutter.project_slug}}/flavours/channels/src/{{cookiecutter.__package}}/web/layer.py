@@ -1,28 +1,27 @@
-"""The bus between processes: Django's channel layer, as `CHANNEL_LAYERS` has it."""
+"""What other Django code publishes through: the channel layer, as `CHANNEL_LAYERS` has it."""
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
-from channels.exceptions import ChannelFull
-from channels.layers import BaseChannelLayer, InMemoryChannelLayer
+from channels.layers import BaseChannelLayer
 from pydantic import JsonValue, ValidationError
 
 from ..rooms import metrics
+from ..rooms.backends.interfaces import Bus
 from ..rooms.errors import RoomsError, UnavailableError
 from ..rooms.names import RoomName
-from ..rooms.protocol.events import EVERYWHERE, Event, events
+from ..rooms.protocol.events import Event
 from ..rooms.protocol.frames import MessageId
 from ..rooms.tasks import Turns, end_tasks
 from .schemas import SERVICE_USER, NewMessage
 
 logger = logging.getLogger(__name__)
 
-_EVENT, _SAY = "room.event", "room.say"
+_SAY = "room.say"
 # What hangs for so long is taken for gone.
 _TIMEOUT_SECONDS = 2.0
 
@@ -37,36 +36,10 @@ def group_of(room: str) -> str:
 def say(room: str, body: JsonValue, sender: str = SERVICE_USER) -> dict[str, Any]:
     """Make a message that `group_send` may send to the group of a room, from any Django code.
 
-    Each process gets it, so it has an `id`: by that the room's members get it once.
+    Each process with members of the room publishes it. They share its `id`, so the room's members
+    get it once.
     """
     return {"type": _SAY, "room": room, "body": body, "from": sender, "id": uuid4().hex}
-
-
-class MemoryLayer(InMemoryChannelLayer):
-    """Channels' own, without a look through all groups and a task more with each message.
-
-    It looks for what nobody takes every `look_seconds`.
-    """
-
-    def __init__(self, *, look_seconds: float = 1.0, **options: Any) -> None:
-        super().__init__(**options)
-        self._look_seconds = look_seconds
-        self._next_look = 0.0
-
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        """Send to all channels of a group, but those that are full."""
-        self.require_valid_group_name(group)
-        self._clean_expired()
-        for channel in list(self.groups.get(group, ())):
-            with suppress(ChannelFull):
-                await self.send(channel, message)
-
-    def _clean_expired(self) -> None:
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + self._look_seconds
-            # The stubs leave it out.
-            super()._clean_expired()  # type: ignore[misc]
 
 
 class _Asked(NewMessage):
@@ -74,109 +47,106 @@ class _Asked(NewMessage):
     id: MessageId
 
 
-class LayerBus:
-    """Tells all processes, with one channel in each, in one group a room; see `Bus`.
+class LayerDoor:
+    """A bus whose subscriptions also join the room's group; see `Bus`.
 
-    `publish` is called for what `say` makes. Subscriptions are renewed, as some layers let them
-    end after a day.
+    `publish` is called for what `say` makes. A layer that fails does not harm the bus. Groups are
+    joined again every `renew_seconds`: after a failure, and as some layers end them after a day.
     """
 
     publish: Publish
 
     def __init__(
         self,
+        bus: Bus,
         layer: BaseChannelLayer,
         *,
-        renew_seconds: float = 3600.0,
-        retry_seconds: float = 1.0,
+        renew_seconds: float = 10.0,
+        retry_seconds: float = 0.1,
     ) -> None:
+        self.bus = bus
         self._layer = layer
         self._renew_seconds = renew_seconds
         self._retry_seconds = retry_seconds
-        self._rooms = {EVERYWHERE}
+        self._rooms: set[str] = set()
         self.channel = ""
         self._opening = asyncio.Lock()
-        self._asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
         self._turns = Turns()
 
     def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
-        """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
-        self._take = take
-        self._missed = missed
+        """Hand the bus's events to `take`."""
+        self.bus.listen(take, missed)
 
     async def subscribe(self, room: str) -> None:
-        """Hear of a room."""
+        """Receive a room's events, and what is sent to its group."""
+        await self.bus.subscribe(room)
+        self._rooms.add(room)
+        if not self._tasks:
+            self._tasks.append(asyncio.create_task(self._renew()))
+        with suppress(UnavailableError):
+            await self._join(room)
+
+    async def unsubscribe(self, room: str) -> None:
+        """Stop receiving a room's events, and what is sent to its group."""
+        self._rooms.discard(room)
+        await self.bus.unsubscribe(room)
+        # Unless somebody has come in the meantime.
+        if room not in self._rooms:
+            with suppress(UnavailableError):
+                async with _reaching():
+                    await self._layer.group_discard(group_of(room), self.channel)
+
+    def report_gap(self, room: str) -> None:
+        """Report a gap to the bus."""
+        self.bus.report_gap(room)
+
+    async def send(self, room: str, event: Event) -> None:
+        """Send an event on the bus."""
+        await self.bus.send(room, event)
+
+    async def close(self) -> None:
+        """Leave the layer and close the bus."""
+        await end_tasks(*self._tasks)
+        await self.bus.close()
+
+    async def _join(self, room: str) -> None:
         async with _reaching():
             async with self._opening:
                 if not self.channel:
-                    await self._open()
+                    self.channel = await self._layer.new_channel()
+                    self._tasks.append(asyncio.create_task(self._receive()))
             await self._layer.group_add(group_of(room), self.channel)
-        self._rooms.add(room)
-
-    async def unsubscribe(self, room: str) -> None:
-        """Hear no more of it."""
-        self._rooms.discard(room)
-        async with _reaching():
-            await self._layer.group_discard(group_of(room), self.channel)
-
-    async def send(self, room: str, event: Event) -> None:
-        """Tell every process that hears of a room, this one too."""
-        message = {"type": _EVENT, "room": room, "event": event.model_dump()}
-        async with _reaching():
-            await self._layer.group_send(group_of(room), message)
-
-    async def close(self) -> None:
-        """Hear nothing more."""
-        await end_tasks(*self._tasks)
-
-    async def _open(self) -> None:
-        channel = await self._layer.new_channel()
-        await self._layer.group_add(group_of(EVERYWHERE), channel)
-        self.channel = channel
-        work = (self._listen(), self._renew(), self._say())
-        self._tasks = [asyncio.create_task(each) for each in work]
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async with _reaching(None):
-                    message = await self._layer.receive(self.channel)
-            except UnavailableError:
-                await asyncio.sleep(self._retry_seconds)
-                self._missed()
-                continue
-            # Receiving alone does not suspend while more is queued.
-            await self._turns.take()
-            try:
-                self._hear(message)
-            except Exception:
-                logger.exception("What came over the channel layer is no event of this release")
-
-    def _hear(self, message: dict[str, Any]) -> None:
-        if message["type"] == _SAY:
-            self._asked.put_nowait(message)
-        elif message["type"] == _EVENT:
-            self._take(message["room"], events.validate_python(message["event"]))
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._renew_seconds)
             with suppress(UnavailableError):
                 for room in list(self._rooms):
-                    async with _reaching():
-                        await self._layer.group_add(group_of(room), self.channel)
+                    await self._join(room)
 
-    async def _say(self) -> None:
+    async def _receive(self) -> None:
         while True:
-            message = await self._asked.get()
+            # Receiving alone does not suspend while more is queued.
+            await self._turns.take()
             try:
-                asked = _Asked.model_validate(message)
-                await self.publish(asked.room, asked.body, asked.sender, asked.id)
-            except (ValidationError, RoomsError) as error:
-                logger.warning("What was sent to the group is not said: %s", error)
-            except Exception:
-                logger.exception("What was sent to the group is not said")
+                async with _reaching(None):
+                    message = await self._layer.receive(self.channel)
+            except UnavailableError:
+                await asyncio.sleep(self._retry_seconds)
+            else:
+                await self._say(message)
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        if message.get("type") != _SAY:
+            return
+        try:
+            asked = _Asked.model_validate(message)
+            await self.publish(asked.room, asked.body, asked.sender, asked.id)
+        except (ValidationError, RoomsError) as error:
+            logger.warning("What was sent to the group is not said: %s", error)
+        except Exception:
+            logger.exception("What was sent to the group is not said")
 
 
 @asynccontextmanager

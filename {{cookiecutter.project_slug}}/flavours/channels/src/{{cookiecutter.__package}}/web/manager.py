@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -12,17 +13,13 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from ..rooms.backends.interfaces import Backend
-from ..rooms.backends.memory import MemoryLog, MemoryPresence
-from ..rooms.backends.redis.backend import RedisBackend
-from ..rooms.backends.redis.client import connect
-from ..rooms.backends.redis.log import RedisLog
-from ..rooms.backends.redis.presence import RedisPresence
+from ..rooms.backends.memory import memory_backend
+from ..rooms.backends.redis.backend import redis_backend
 from ..rooms.clock import Clock
 from ..rooms.config import ServiceConfig
 from ..rooms.manager import ConnectionManager
 from ..rooms.tuning import DEFAULT, Tuning
-from .about import PACKAGE
-from .layer import LayerBus
+from .layer import LayerDoor
 from .store import DjangoRoomStore
 
 T = TypeVar("T")
@@ -36,16 +33,15 @@ def build_manager(
     tuning: Tuning = DEFAULT,
 ) -> ConnectionManager:
     """Build the connection manager that these settings ask for."""
-    bus = LayerBus(layer)
     backend: Backend
     if config.redis_url is None:
-        backend = Backend(MemoryLog(config.history), MemoryPresence(), bus)
+        backend = memory_backend(config.history)
     else:
-        redis = connect(config.redis_url)
-        log = RedisLog(redis, PACKAGE, config.history, rings=False)
-        backend = RedisBackend(log, RedisPresence(redis, PACKAGE), bus, redis)
+        backend = redis_backend(config.redis_url, config.redis_prefix, config.history)
+    door = LayerDoor(backend.bus, layer)
+    backend = replace(backend, bus=door)
     manager = ConnectionManager(config, DjangoRoomStore(), backend, clock=clock, tuning=tuning)
-    bus.publish = manager.publish
+    door.publish = manager.publish
     return manager
 
 

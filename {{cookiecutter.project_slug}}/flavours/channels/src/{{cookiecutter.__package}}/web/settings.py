@@ -6,10 +6,11 @@ from http import HTTPStatus
 import dj_database_url
 
 from ..config import Config
+from ..rooms.backends.redis.client import Keyspace
 from ..rooms.config import load_config
 from ..server.log_queue import STDERR
 from ..server.logs import line_format, written_to
-from . import about, page
+from . import page
 
 SERVICE = load_config(Config)
 
@@ -44,14 +45,15 @@ MIDDLEWARE = [
 ROOT_URLCONF = f"{__package__}.urls"
 ASGI_APPLICATION = f"{__package__}.asgi.application"
 
-# How processes tell each other of what is in the log: see layer.py.
+# What other Django code publishes through: see layer.py.
 CHANNEL_LAYERS: dict[str, dict[str, object]] = {
-    "default": {"BACKEND": f"{__package__}.layer.MemoryLayer"}
+    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
 if SERVICE.redis_url is not None:
+    _keyspace = Keyspace.of(SERVICE.redis_url, SERVICE.redis_prefix)
     CHANNEL_LAYERS["default"] = {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [SERVICE.redis_url], "prefix": f"{about.PACKAGE}:layer:"},
+        "CONFIG": {"hosts": [SERVICE.redis_url], "prefix": _keyspace.channel("layer:")},
     }
 
 TEMPLATES = [

@@ -3,17 +3,12 @@
 from pwdlib import PasswordHash
 
 from ..rooms.backends.interfaces import Backend, RoomStore
-from ..rooms.backends.memory import MemoryLog, MemoryPresence
-from ..rooms.backends.redis.backend import RedisBackend
-from ..rooms.backends.redis.client import connect
-from ..rooms.backends.redis.log import RedisLog
-from ..rooms.backends.redis.presence import RedisPresence
+from ..rooms.backends.memory import memory_backend
+from ..rooms.backends.redis.backend import redis_backend
 from ..rooms.clock import Clock
 from ..rooms.config import ServiceConfig
 from ..rooms.manager import ConnectionManager
 from ..rooms.tuning import DEFAULT, Tuning
-from .about import PACKAGE
-from .bus import MemoryBus, RedisBus
 from .store import MemoryRoomStore, RedisRoomStore
 
 
@@ -26,13 +21,11 @@ def build_manager(
 ) -> ConnectionManager:
     """Build the connection manager that these settings ask for."""
     hasher = hasher or PasswordHash.recommended()
+    backend: Backend
+    store: RoomStore
     if config.redis_url is None:
-        backend = Backend(MemoryLog(config.history), MemoryPresence(), MemoryBus())
-        store: RoomStore = MemoryRoomStore(hasher)
-        return ConnectionManager(config, store, backend, clock=clock, tuning=tuning)
-    redis = connect(config.redis_url)
-    log = RedisLog(redis, PACKAGE, config.history, rings=True)
-    presence, bus = RedisPresence(redis, PACKAGE), RedisBus(redis, PACKAGE)
-    backend = RedisBackend(log, presence, bus, redis)
-    store = RedisRoomStore(redis, PACKAGE, hasher)
+        backend, store = memory_backend(config.history), MemoryRoomStore(hasher)
+    else:
+        on_redis = redis_backend(config.redis_url, config.redis_prefix, config.history)
+        backend, store = on_redis, RedisRoomStore(on_redis.redis, on_redis.keyspace, hasher)
     return ConnectionManager(config, store, backend, clock=clock, tuning=tuning)

@@ -4,13 +4,17 @@ import asyncio
 import json
 from collections.abc import Collection
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Protocol
 
+from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from ..rooms.backends.interfaces import Room
-from ..rooms.backends.redis.client import call, room_key
+from ..rooms.backends.redis.client import Keyspace, call
 from ..rooms.errors import NameTakenError
+
+# Ignores fields that it does not know: another release may have written them.
+_records = TypeAdapter(Room)
 
 
 class Hasher(Protocol):
@@ -61,9 +65,9 @@ class MemoryRoomStore:
 class RedisRoomStore:
     """Rooms that are shared by all processes."""
 
-    def __init__(self, redis: Redis, prefix: str, hasher: Hasher) -> None:
+    def __init__(self, redis: Redis, keyspace: Keyspace, hasher: Hasher) -> None:
         self._redis = redis
-        self._prefix = prefix
+        self._keyspace = keyspace
         self._hasher = hasher
 
     async def create(self, room: Room, password: str | None) -> None:
@@ -78,10 +82,7 @@ class RedisRoomStore:
     async def get(self, name: str) -> Room | None:
         """Find a room."""
         kept = await self._kept(name)
-        if kept is None:
-            return None
-        del kept["hash"]
-        return Room(**kept)
+        return _records.validate_json(kept) if kept else None
 
     async def existing(self, names: Collection[str]) -> set[str]:
         """Tell which of these rooms there are."""
@@ -98,13 +99,11 @@ class RedisRoomStore:
     async def check_password(self, name: str, password: str) -> bool:
         """Whether this is the room's password."""
         kept = await self._kept(name)
-        if not kept or not kept["hash"]:
-            return False
-        return await asyncio.to_thread(self._hasher.verify, password, kept["hash"])
+        hashed = json.loads(kept)["hash"] if kept else ""
+        return bool(hashed) and await asyncio.to_thread(self._hasher.verify, password, hashed)
 
-    async def _kept(self, name: str) -> dict[str, Any] | None:
-        text = await call(lambda: self._redis.get(self._key(name)))
-        return json.loads(text) if text else None
+    async def _kept(self, name: str) -> str | bytes | None:
+        return await call(lambda: self._redis.get(self._key(name)))
 
     def _key(self, name: str) -> str:
-        return room_key(self._prefix, name, "room")
+        return self._keyspace.key(name, "room")

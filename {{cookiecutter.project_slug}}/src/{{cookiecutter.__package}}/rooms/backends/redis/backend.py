@@ -1,11 +1,14 @@
-"""Messages and members in Redis, with whatever bus."""
+"""The engine on Redis, put together."""
 
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
 from ..interfaces import Backend
-from .client import call
+from .bus import RedisBus
+from .client import Keyspace, call, connect
+from .log import RedisLog
+from .presence import RedisPresence
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,7 @@ class RedisBackend(Backend):
     """An engine that rests on a Redis server."""
 
     redis: Redis
+    keyspace: Keyspace
 
     async def ping(self) -> None:
         """Make sure that Redis can be reached."""
@@ -22,3 +26,10 @@ class RedisBackend(Backend):
         """Let go of all connections."""
         await self.bus.close()
         await self.redis.aclose()
+
+
+def redis_backend(url: str, prefix: str, history: int) -> RedisBackend:
+    """Build an engine on a Redis server; it connects when it is first used."""
+    redis, keyspace = connect(url), Keyspace.of(url, prefix)
+    log, presence = RedisLog(redis, keyspace, history), RedisPresence(redis, keyspace)
+    return RedisBackend(log, presence, RedisBus(redis, keyspace), redis, keyspace)

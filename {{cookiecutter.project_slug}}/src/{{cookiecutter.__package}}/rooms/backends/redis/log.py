@@ -9,7 +9,7 @@ from ...protocol.events import Entry
 from ...protocol.positions import Position
 from ..interfaces import Appended, Page
 from ..memory import FEWEST_REMEMBERED
-from .client import bell_channel, call, room_key, script
+from .client import Keyspace, call, script
 
 # How long a room's messages are kept in which nobody is, and nobody speaks.
 _IDLE_SECONDS = 7 * 24 * 3600
@@ -18,10 +18,9 @@ _IDLE_SECONDS = 7 * 24 * 3600
 class RedisLog:
     """Logs that are shared by all processes; see `Log`."""
 
-    def __init__(self, redis: Redis, prefix: str, history: int, *, rings: bool) -> None:
-        self.rings = rings
+    def __init__(self, redis: Redis, keyspace: Keyspace, history: int) -> None:
         self._redis = redis
-        self._prefix = prefix
+        self._keyspace = keyspace
         self._history = history
         self._append = script(redis, "append")
         self._read = script(redis, "read")
@@ -34,9 +33,9 @@ class RedisLog:
         idempotency_key: str | None = None,
         expected_position: Position | None = None,
     ) -> Appended:
-        """Give a message its position, unless one with the same `once` has its own."""
+        """Keep a message and ring the bus; do neither if its `idempotency_key` was used before."""
         limits = (self._history, max(self._history, FEWEST_REMEMBERED), _IDLE_SECONDS)
-        bell = (bell_channel(self._prefix, room), json.dumps(text)) if self.rings else ("", "")
+        bell = (self._keyspace.bell(room), json.dumps(text))
         args = (text, idempotency_key or "", *limits, *(expected_position or ("", "")), *bell)
         found = await self._append(self._keys(room), args, repeat=idempotency_key is not None)
         if not found:
@@ -59,9 +58,10 @@ class RedisLog:
         await call(lambda: self._redis.delete(*self._keys(room)))
 
     def _keys(self, room: str) -> list[str]:
-        return [room_key(self._prefix, room, name) for name in ("head", "messages", "said")]
+        return [self._keyspace.key(room, name) for name in ("head", "messages", "ids")]
 
 
 def _entry(position: str, fields: list[str]) -> Entry:
     epoch, offset = position.split("-")
-    return Entry(epoch=int(epoch), offset=int(offset), text=fields[1])
+    text = dict(zip(fields[::2], fields[1::2], strict=True))["text"]
+    return Entry(epoch=int(epoch), offset=int(offset), text=text)

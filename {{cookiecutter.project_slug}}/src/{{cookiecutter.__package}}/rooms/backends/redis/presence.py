@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from ...protocol.closes import Close, CloseConnection
 from ...protocol.events import MemberJoined, MemberLeft
 from ..interfaces import Heartbeat, PresenceSnapshot
-from .client import call, room_key, script
+from .client import Keyspace, call, script
 
 LEASE_SECONDS = 15.0
 _FULL = -1
@@ -19,9 +19,11 @@ _REMOVED_MS = 24 * 3600 * 1000
 class RedisPresence:
     """Members that are shared by all processes; see `Presence`."""
 
-    def __init__(self, redis: Redis, prefix: str, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self, redis: Redis, keyspace: Keyspace, lease_seconds: float = LEASE_SECONDS
+    ) -> None:
         self._redis = redis
-        self.prefix = prefix
+        self.keyspace = keyspace
         self._lease = int(lease_seconds * 1000)
         self._process = secrets.token_hex(8)
         self._join = script(redis, "join")
@@ -78,4 +80,4 @@ class RedisPresence:
 
     def _keys(self, room: str) -> list[str]:
         names = ("leases", "connections", "counts", "version", "removed")
-        return [room_key(self.prefix, room, name) for name in names]
+        return [self.keyspace.key(room, name) for name in names]

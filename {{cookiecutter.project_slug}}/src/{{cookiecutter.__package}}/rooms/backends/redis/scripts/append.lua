@@ -1,7 +1,7 @@
 -- Gives a message its position, keeps it, and rings the bell.
--- KEYS: head, messages, said. ARGV: text, once, history, remembered, ttl in seconds,
--- known epoch, known offset, channel, text as a JSON string.
--- Returns {epoch, offset, whether it was said before}, or {} if what is known is not there.
+-- KEYS: head, messages, ids. ARGV: text, idempotency key, history, how many ids are remembered,
+-- ttl in seconds, expected epoch, expected offset, channel, text as a JSON string.
+-- Returns {epoch, offset, whether it is a duplicate}, or {} if the log lacks what is expected.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
 local epoch, offset = head[1], tonumber(head[2])
 if ARGV[6] ~= '' and (epoch ~= ARGV[6] or offset < tonumber(ARGV[7])) then
@@ -28,8 +28,6 @@ end
 for _, key in ipairs(KEYS) do
   redis.call('EXPIRE', key, ARGV[5])
 end
-if ARGV[8] ~= '' then
-  redis.call('PUBLISH', ARGV[8],
-    '{"kind":"entry","epoch":' .. epoch .. ',"offset":' .. offset .. ',"text":' .. ARGV[9] .. '}')
-end
+redis.call('PUBLISH', ARGV[8],
+  '{"kind":"entry","epoch":' .. epoch .. ',"offset":' .. offset .. ',"text":' .. ARGV[9] .. '}')
 return {epoch, offset, 0}

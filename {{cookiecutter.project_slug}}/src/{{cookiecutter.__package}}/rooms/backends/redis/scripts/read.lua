@@ -1,5 +1,5 @@
 -- Reads what follows a position; begins the log if there is none.
--- KEYS: head, messages, said. ARGV: after epoch, after offset, limit, ttl in seconds.
+-- KEYS: head, messages, ids. ARGV: after epoch, after offset, limit, ttl in seconds.
 -- Returns the newest message's epoch and offset, and the messages as XRANGE does.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
 local epoch, offset = head[1], tonumber(head[2])

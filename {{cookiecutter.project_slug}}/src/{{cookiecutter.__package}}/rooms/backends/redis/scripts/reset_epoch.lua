@@ -1,5 +1,5 @@
 -- Gives a log that lost messages a new epoch, in which the offsets go on.
--- KEYS: head. ARGV: known epoch, known offset.
+-- KEYS: head. ARGV: expected epoch, expected offset.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
 if head[1] == ARGV[1] and tonumber(head[2]) < tonumber(ARGV[2]) then
   local now = redis.call('TIME')

@@ -1,65 +1,56 @@
-"""How processes tell each other: not at all, or over Redis's Pub/Sub."""
+"""Events between processes, over Redis's Pub/Sub."""
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.backoff import EqualJitterBackoff
 from redis.exceptions import RedisError
 
-from ..rooms import metrics
-from ..rooms.backends.redis.client import bell_channel, call
-from ..rooms.errors import UnavailableError
-from ..rooms.protocol.events import EVERYWHERE, Event, events
-from ..rooms.tasks import Turns, end_tasks
+from ... import metrics
+from ...errors import UnavailableError
+from ...protocol.events import EVERYWHERE, Event, events
+from ...tasks import Turns, end_tasks
+from .client import Keyspace, call
 
 logger = logging.getLogger(__name__)
 
-
-class MemoryBus:
-    """Tells this process, at once."""
-
-    def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
-        """Hand each event, with its room's name, to `take`."""
-        self._take = take
-
-    async def subscribe(self, room: str) -> None:
-        """Do nothing: all is heard."""
-
-    async def unsubscribe(self, room: str) -> None:
-        """Do nothing."""
-
-    async def send(self, room: str, event: Event) -> None:
-        """Tell this process."""
-        self._take(room, event)
-
-    async def close(self) -> None:
-        """Do nothing."""
+_SECONDS_BETWEEN_LINES = 60.0
 
 
 class RedisBus:
-    """Tells all processes, with one subscriber connection in each; see `Bus`.
+    """Delivers events to all processes, over one subscriber connection in each; see `Bus`.
 
-    It pings Redis after so many seconds of silence, and waits so long for a subscription.
+    It pings Redis after `silence_seconds` without a message, waits `confirm_seconds` for a
+    subscription, and connects anew when gaps in a room are reported for `gap_seconds` and no event
+    of that room arrives meanwhile.
     """
 
     def __init__(
         self,
         redis: Redis,
-        prefix: str,
+        keyspace: Keyspace,
         *,
         silence_seconds: float = 5.0,
         confirm_seconds: float = 2.0,
+        gap_seconds: float = 1.0,
     ) -> None:
         self._redis = redis
-        self._prefix = prefix
+        self._keyspace = keyspace
         self._silence_seconds = silence_seconds
         self._confirm_seconds = confirm_seconds
+        self._gap_seconds = gap_seconds
         self._rooms: dict[str, str] = {}
         self._confirmations: dict[str, asyncio.Event] = {}
+        # When a gap was first reported of a channel, unless an event arrived since.
+        self._gaps: dict[str, float] = {}
         self._pubsub: PubSub | None = None
+        self._hearing: asyncio.Timeout | None = None
+        self._next_line = 0.0
         self._turns = Turns()
         self._listening: asyncio.Task[None] | None = None
         self._backoff = EqualJitterBackoff(cap=silence_seconds, base=0.1)
@@ -70,14 +61,14 @@ class RedisBus:
         self._missed = missed
 
     async def subscribe(self, room: str) -> None:
-        """Hear of a room, from when this returns.
+        """Receive a room's events, from when this returns.
 
         Raises:
             UnavailableError: Redis can't be reached.
         """
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen())
-        channel = bell_channel(self._prefix, room)
+        channel = self._keyspace.bell(room)
         self._rooms[channel] = room
         confirmed = self._confirmations.setdefault(channel, asyncio.Event())
         try:
@@ -92,24 +83,34 @@ class RedisBus:
             self._confirmations.pop(channel, None)
 
     async def unsubscribe(self, room: str) -> None:
-        """Hear no more of it."""
-        channel = bell_channel(self._prefix, room)
+        """Stop receiving a room's events."""
+        channel = self._keyspace.bell(room)
         self._rooms.pop(channel, None)
+        self._gaps.pop(channel, None)
         if pubsub := self._pubsub:
             await call(lambda: pubsub.unsubscribe(channel))
 
+    def report_gap(self, room: str) -> None:
+        """Connect anew if the room's subscription is silent while its log grows."""
+        now = time.monotonic()
+        first = self._gaps.setdefault(self._keyspace.bell(room), now)
+        if self._hearing and now - first >= self._gap_seconds:
+            logger.warning("No event of the room %r arrives: subscribing again", room)
+            self._hearing.reschedule(0)
+            self._hearing = None
+
     async def send(self, room: str, event: Event) -> None:
-        """Tell every process that hears of a room, this one too."""
-        channel = bell_channel(self._prefix, room)
+        """Send an event to every process that is subscribed to a room, this one included."""
+        channel = self._keyspace.bell(room)
         await call(lambda: self._redis.publish(channel, event.model_dump_json()))
 
     async def close(self) -> None:
-        """Hear nothing more."""
+        """End all subscriptions."""
         if self._listening:
             await end_tasks(self._listening)
 
     async def _listen(self) -> None:
-        self._rooms[bell_channel(self._prefix, EVERYWHERE)] = EVERYWHERE
+        self._rooms[self._keyspace.bell(EVERYWHERE)] = EVERYWHERE
         failures = 0
         while True:
             try:
@@ -120,17 +121,19 @@ class RedisBus:
                         logger.info("Redis is heard again")
                         self._missed()
                     failures = 0
-                    await self._hear(pubsub)
+                    self._gaps.clear()
+                    async with asyncio.timeout(None) as self._hearing:
+                        await self._hear(pubsub)
             except (RedisError, OSError) as error:
                 metrics.REDIS_ERRORS.inc()
                 failures += 1
                 if failures == 1:
-                    logger.warning("Redis is not heard any more: %s", error)
+                    logger.warning("Redis is not heard any more: %r", error)
             except Exception:
                 failures += 1
                 logger.exception("The bus failed")
             finally:
-                self._pubsub = None
+                self._pubsub = self._hearing = None
             await asyncio.sleep(self._backoff.compute(min(failures, 10)))
 
     async def _subscribe_all(self, pubsub: PubSub) -> None:
@@ -141,7 +144,7 @@ class RedisBus:
             asked |= added
 
     async def _hear(self, pubsub: PubSub) -> None:
-        """Take what comes, and make sure by a ping that silence is only silence."""
+        """Deliver what arrives, and send a ping when nothing does."""
         asked = False
         while True:
             message = await pubsub.get_message(timeout=self._silence_seconds)
@@ -154,8 +157,28 @@ class RedisBus:
                 if confirmed := self._confirmations.get(message["channel"]):
                     confirmed.set()
             elif message and message["type"] == "message":
-                room = self._rooms.get(message["channel"])
-                if room is not None:
-                    # Reading alone does not suspend while more is buffered.
-                    await self._turns.take()
-                    self._take(room, events.validate_json(message["data"]))
+                # Reading alone does not suspend while more is buffered.
+                await self._turns.take()
+                self._deliver(message["channel"], message["data"])
+
+    def _deliver(self, channel: str, data: str) -> None:
+        self._gaps.pop(channel, None)
+        # It may have been on its way when the room was left.
+        room = self._rooms.get(channel)
+        if room is None:
+            return
+        try:
+            event = events.validate_json(data)
+        except ValidationError as error:
+            self._drop(room, error)
+        else:
+            self._take(room, event)
+
+    def _drop(self, room: str, error: ValidationError) -> None:
+        """Count a message that cannot be read; log one a minute."""
+        metrics.BELLS_UNREADABLE.inc()
+        now = time.monotonic()
+        if now >= self._next_line:
+            self._next_line = now + _SECONDS_BETWEEN_LINES
+            kind = error.errors(include_url=False, include_input=False)[0]["type"]
+            logger.warning("A message on the bus cannot be read: room %r, %s", room, kind)
