@@ -31,7 +31,7 @@ class Stage:
     def log(self, room: str) -> Log:
         """Read from Redis what was said in a room, as clients should have heard it."""
         with Redis.from_url(self.server.url, decode_responses=True) as redis:
-            entries: Any = redis.xrange(f"{self.project.package.name}:{{{room}}}:messages")
+            entries: Any = redis.xrange(f"{self.project.package.name}:1:{{{room}}}:messages")
         return [
             {"type": "message", "position": position(name), **json.loads(fields["text"])}
             for name, fields in entries

@@ -3,6 +3,7 @@
 from ..mutating import never, remove, replace
 from .mutant import Mutant
 
+_BUS = "rooms/test_bus.py"
 _CROWDS = "rooms/test_crowds.py"
 
 MUTANTS = [
@@ -25,25 +26,66 @@ MUTANTS = [
                 "await pubsub.subscribe(*self._rooms)",
             )
         ],
-        "test_subscribing.py::test_rooms_that_begin_while_the_bus_begins_are_heard",
+        f"{_BUS}::test_rooms_that_begin_while_the_bus_begins_are_heard[redis]",
+    ),
+    Mutant(
+        "a message that cannot be read ends the receiver's connection",
+        [replace("RedisBus._deliver", "self._drop(room, error)", "raise")],
+        f"{_BUS}::test_unreadable_messages_are_counted_logged_once_and_skipped",
+    ),
+    Mutant(
+        "a message in another encoding ends the receiver's connection",
+        [replace("connect", "'replace'", "'strict'")],
+        f"{_BUS}::test_unreadable_messages_are_counted_logged_once_and_skipped",
+    ),
+    Mutant(
+        "an event with a field of another release is refused",
+        [replace("_Event", "'ignore'", "'forbid'")],
+        f"{_BUS}::test_events_with_unknown_fields_are_delivered",
+    ),
+    Mutant(
+        "a room's record with a field of another release is refused",
+        [
+            replace(
+                "RedisRoomStore.get",
+                "_records.validate_json(kept)",
+                "_records.validate_json(kept, extra='forbid')",
+            )
+        ],
+        "test_store.py::test_a_record_with_unknown_fields_is_read",
         ["fastapi"],
     ),
     Mutant(
-        "rooms that begin while the bus begins are not heard",
-        [replace("LayerBus.subscribe", "self._opening", "asyncio.Lock()")],
-        "test_subscribing.py::test_rooms_that_begin_while_the_bus_begins_are_heard",
+        "services on two databases of one Redis hear each other",
+        [replace("Keyspace.channel", "self.database", "0")],
+        f"{_BUS}::test_another_prefix_or_database_is_not_heard[test-1]",
+    ),
+    Mutant(
+        "a silent subscription stays as it is",
+        [never("RedisBus.report_gap", "self._hearing and _")],
+        f"{_BUS}::test_a_silent_subscription_is_made_anew",
+    ),
+    Mutant(
+        "the bus is not told of the gaps that the log fills",
+        [remove("StreamKeeper._catch_up", "self._bus.report_gap(...)")],
+        "contract/test_lost_bells.py::test_a_subscription_that_is_silent_is_made_anew",
+    ),
+    Mutant(
+        "rooms that begin at once open the channel layer more than once",
+        [replace("LayerDoor._join", "self._opening", "asyncio.Lock()")],
+        "test_layer.py::test_rooms_that_begin_at_once_share_a_channel",
+        ["channels"],
+    ),
+    Mutant(
+        "a channel layer that fails keeps a room closed",
+        [replace("LayerDoor.subscribe", "UnavailableError", "KeyError")],
+        "test_layer.py::test_a_layer_that_fails_does_not_harm_the_bus_and_is_tried_again",
         ["channels"],
     ),
     Mutant(
         "every process says what was sent to all of them",
-        [replace("LayerBus._say", "asked.id", "None")],
+        [replace("LayerDoor._say", "asked.id", "None")],
         "contract/test_django.py::test_what_every_process_is_sent_is_said_once",
-        ["channels"],
-    ),
-    Mutant(
-        "an event of another release deafens a process",
-        [replace("LayerBus._listen", "Exception", "KeyError")],
-        "contract/test_django.py::test_what_no_process_understands_is_logged",
         ["channels"],
     ),
     Mutant(

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms.backends.interfaces import Bus
 from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
@@ -72,13 +73,17 @@ async def members(manager: ConnectionManager) -> list[str]:
     return (await manager.backend.presence.members("attic")).members
 
 
+def bus_of(manager: ConnectionManager) -> Bus:
+    """The bus itself: in Channels a door is in front of it."""
+    bus = manager.backend.bus
+    return getattr(bus, "bus", bus)
+
+
 def intercept(
     monkeypatch: pytest.MonkeyPatch, manager: ConnectionManager, take: Callable[[str, Event], None]
 ) -> None:
     """Hand to `take` what the bus would tell a manager."""
-    bus = manager.backend.bus
-    # In Channels a door is in front of it.
-    monkeypatch.setattr(getattr(bus, "bus", bus), "_take", take)
+    monkeypatch.setattr(bus_of(manager), "_take", take)
 
 
 def slow_down(

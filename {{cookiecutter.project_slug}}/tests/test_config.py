@@ -8,6 +8,7 @@ import pytest
 
 from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.rooms.config import load_config, normal_origin
+from {{cookiecutter.__package}}.web.about import PACKAGE
 
 from .configs import clean_environment, make_config
 
@@ -22,6 +23,7 @@ def test_nothing_has_to_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     config = load(tmp_path, monkeypatch)
     assert (config.host, config.port, config.rooms) == ("127.0.0.1", 8000, ("lobby",))
     assert config.guests
+    assert config.redis_prefix == PACKAGE
     assert len(config.secret_key) >= 32
     assert config.secret_key != load(tmp_path, monkeypatch).secret_key
 
@@ -64,6 +66,8 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("REDIS_URL", "localhost:6379", "redis://user:password@host:6379/0"),
         ("REDIS_URL", "redis://h:port/0", "redis://user:password@host:6379/0"),
         ("REDIS_URL", "http://localhost", "redis://user:password@host:6379/0"),
+        ("REDIS_PREFIX", "{rooms}", "A-Z a-z 0-9 _ . : -"),
+        ("REDIS_PREFIX", "r" * 65, "1 to 64"),
         ("DEBUG", "perhaps", "true or false"),
         ("GUESTS", "some", "true or false"),
         ("METRICS", "some", "loopback, anyone or key"),

@@ -1,6 +1,7 @@
 """Several processes on one Redis serve the same rooms."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from redis.asyncio import Redis
 
 from {{cookiecutter.__package}}.rooms.backends.redis.client import Keyspace, connect
 from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.frames import Frame
 from {{cookiecutter.__package}}.web import about
@@ -17,7 +19,7 @@ from {{cookiecutter.__package}}.web import about
 from ..processes import PROCESS_TIMEOUT, Process, serving, workers
 from ..redis_server import RedisServer
 from ..waiting import PROCESS_LIMIT_SECONDS, within
-from .conftest import Pair
+from .conftest import Pair, Start
 from .service import KEY, Endpoint, Service
 
 pytestmark = PROCESS_TIMEOUT
@@ -210,6 +212,32 @@ async def test_members_of_a_process_that_died_are_told_to_have_left(
         await redis.zadd(key, {str(dying): 1})
         await pair[0].manager.check()
         await ann.expect("left", user="bea")
+
+
+@pytest.mark.parametrize("other", [{"redis_prefix": "staging"}, {"redis_url": "1"}])
+async def test_services_that_differ_in_prefix_or_database_share_nothing(
+    start: Start,
+    make_manager: Callable[..., ConnectionManager],
+    redis_server: RedisServer,
+    other: dict[str, str],
+) -> None:
+    if "redis_url" in other:
+        other = {"redis_url": redis_server.url.removesuffix("0") + "1"}
+    production = make_manager(redis_url=redis_server.url)
+    staging = make_manager(**{"redis_url": redis_server.url, **other})
+    async with (
+        start(production) as one,
+        start(staging) as two,
+        one.join("ann") as ann,
+        two.join("bea") as bea,
+    ):
+        await staging.publish("lobby", "hello", "cat")
+        await bea.expect_message("hello", "cat")
+        await staging.room_deleted("lobby")
+        await bea.expect_close(Close.ROOM_CLOSED)
+        await production.check()
+        await ann.say("still here")
+        await ann.expect_message("still here", "ann")
 
 
 async def test_real_processes_share_rooms_and_one_may_be_killed(

@@ -142,6 +142,21 @@ async def test_entries_with_unknown_fields_are_read(redis: Redis) -> None:
     assert (await log.append("attic", "three")).position.offset == 3
 
 
+async def test_connections_with_unknown_fields_are_read(redis: Redis) -> None:
+    dying, living = RedisPresence(redis, KEYSPACE, SHORT), RedisPresence(redis, KEYSPACE, LONG)
+    for number, user in enumerate(["ann lee", "bea", "cas"]):
+        await dying.join("attic", user, f"{number}")
+    key = KEYSPACE.key("attic", "connections")
+    connections: dict[Any, Any] = await redis.hgetall(key)
+    for connection, held in connections.items():
+        await redis.hset(key, connection, f"{held}\nof another release")
+    assert await living.leave("attic", "0")
+    assert await living.remove("attic", "bea")
+    await asyncio.sleep(2 * SHORT)
+    assert [event.user for event in (await living.heartbeat("attic")).went] == ["cas"]
+    assert (await living.members("attic")).members == []
+
+
 async def test_all_keys_of_a_room_have_one_hash_tag(redis: Redis) -> None:
     presence = RedisPresence(redis, KEYSPACE)
     await RedisLog(redis, KEYSPACE, 10).append("attic", "hello", idempotency_key="m1")

@@ -278,10 +278,37 @@ async def test_a_command_in_another_process_announces(
         call_command("announce", "lobby", "hello")
 
 
+GROUP_SEND = """
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from {{cookiecutter.__package}}.web.layer import group_of, say
+
+async_to_sync(get_channel_layer().group_send)(group_of("lobby"), say("lobby", "from {}"))
+"""
+
+
+async def test_group_send_reaches_the_processes_on_its_own_database(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    async with (
+        serving(tmp_path, REDIS_URL=redis_server.url) as (_, service),
+        service.join("ann") as ann,
+    ):
+        for database in ("1", "0"):
+            url = redis_server.url.removesuffix("0") + database
+            code, printed = await manage(tmp_path, url, "shell", "-c", GROUP_SEND.format(url))
+            assert code == 0, printed
+        await ann.expect_message(f"from {redis_server.url}")
+
+
 async def announce(folder: Path, redis_url: str, room: str, text: str) -> tuple[int, str]:
-    """Run the command to its end; its exit code and what it printed."""
+    return await manage(folder, redis_url, "announce", room, text)
+
+
+async def manage(folder: Path, redis_url: str, *arguments: str) -> tuple[int, str]:
+    """Run a command of Django's to its end; its exit code and what it printed."""
     process = await asyncio.create_subprocess_exec(
-        *(*MANAGE, "announce", room, text),
+        *(*MANAGE, *arguments),
         cwd=folder,
         env={**clean_environment(), **KEYS, "REDIS_URL": redis_url},
         stdout=asyncio.subprocess.PIPE,

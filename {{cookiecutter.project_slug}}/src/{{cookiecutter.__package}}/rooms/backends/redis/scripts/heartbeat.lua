@@ -15,9 +15,8 @@ end
 if next(dead) then
   local held = redis.call('HGETALL', KEYS[2])
   for i = 1, #held, 2 do
-    local space = string.find(held[i + 1], ' ')
-    if dead[string.sub(held[i + 1], 1, space - 1)] then
-      local user = string.sub(held[i + 1], space + 1)
+    local process, user = string.match(held[i + 1], '^(%S+) ([^\n]*)')
+    if dead[process] then
       redis.call('HDEL', KEYS[2], held[i])
       if redis.call('HINCRBY', KEYS[3], user, -1) <= 0 then
         redis.call('HDEL', KEYS[3], user)

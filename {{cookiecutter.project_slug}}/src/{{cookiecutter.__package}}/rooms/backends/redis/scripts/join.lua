@@ -18,6 +18,7 @@ local first = redis.call('HEXISTS', KEYS[3], ARGV[3]) == 0
 if first and ARGV[4] ~= '' and redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[4]) then
   return -1
 end
+-- Readers ignore further lines, which another release may add.
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[1] .. ' ' .. ARGV[3])
 redis.call('HINCRBY', KEYS[3], ARGV[3], 1)
 if first then

@@ -6,7 +6,7 @@ redis.call('ZREM', KEYS[5], ARGV[1])
 if not held then
   return {}
 end
-local user = string.sub(held, string.find(held, ' ') + 1)
+local user = string.match(held, ' ([^\n]*)')
 redis.call('HDEL', KEYS[2], ARGV[1])
 if redis.call('HINCRBY', KEYS[3], user, -1) > 0 then
   return {}

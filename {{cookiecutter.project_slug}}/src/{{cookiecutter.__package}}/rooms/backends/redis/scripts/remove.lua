@@ -8,8 +8,7 @@ if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then
 end
 local held = redis.call('HGETALL', KEYS[2])
 for i = 1, #held, 2 do
-  local space = string.find(held[i + 1], ' ')
-  if string.sub(held[i + 1], space + 1) == ARGV[1] then
+  if string.match(held[i + 1], ' ([^\n]*)') == ARGV[1] then
     redis.call('HDEL', KEYS[2], held[i])
     redis.call('ZADD', KEYS[5], ms, held[i])
   end
