@@ -60,11 +60,12 @@ MUTANTS = [
                 "RoomConsumer.connect",
                 "await self.accept(...)",
                 "try:\n"
-                '    self.manager.tokens.check(handshake.token or "", self.scope["path"][4:])\n'
-                "except Exception as error:\n"
-                '    if "expired" in str(error):\n'
-                '        await self.send(\'{"type": "jwt-expired"}\', close=3000)\n'
-                "        return\n"
+                '    identity = await self.manager.tokens.refresh(handshake.token or "", "")\n'
+                "except Exception:\n"
+                "    identity = None\n"
+                "if identity and identity.expires <= self.manager.clock.time():\n"
+                '    await self.send(\'{"type": "jwt-expired"}\', close=3000)\n'
+                "    return\n"
                 "...",
             )
         ],

@@ -7,7 +7,7 @@ MUTANTS = [
     # Tokens.
     Mutant(
         "an expired token is accepted",
-        [never("Tokens.check", "_ <= self._clock.time()")],
+        [never("Identity.check", "self.expires is not None and _")],
         ending("TOKEN_EXPIRED"),
     ),
     Mutant(
@@ -22,8 +22,33 @@ MUTANTS = [
     ),
     Mutant(
         "a token for another room is accepted",
-        [never("Tokens.check", 'claims["room"] != _')],
+        [replace("Identity.opens", "room.name in self.rooms", "True")],
         ending("WRONG_ROOM"),
+    ),
+    Mutant(
+        "an unusable token counts as none",
+        [never("identify", "handshake.unusable_token")],
+        "contract/test_tokens.py::test_an_unusable_token_is_never_taken_as_absent",
+    ),
+    Mutant(
+        "a token is accepted a minute before its `nbf`",
+        [replace("_LEEWAY_SECONDS", "10", "60")],
+        "contract/test_tokens.py::test_a_token_is_good_10_seconds_before_its_time_as_clocks_differ",
+    ),
+    Mutant(
+        "a token with an `aud` is refused",
+        [replace("_NOT_CHECKED", '"aud"', '"azp"')],
+        "contract/test_tokens.py::test_claims_that_the_service_does_not_know_are_no_fault",
+    ),
+    Mutant(
+        "a reader may speak",
+        [never("ConnectionManager._say", "not connection.admission.identity.may_publish")],
+        "contract/test_tokens.py::test_a_reader_is_refused_to_speak",
+    ),
+    Mutant(
+        "production accepts any secret key",
+        [never("ServiceConfig._together", "not self.debug")],
+        "test_config.py::test_production_refuses_a_key_that_signs_no_tokens_or_can_be_guessed",
     ),
     Mutant(
         "a secret key that can be guessed causes no warning",

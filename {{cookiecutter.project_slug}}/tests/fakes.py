@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms.auth.identities import Authenticator, Identity
 from {{cookiecutter.__package}}.rooms.backends.interfaces import Bus
 from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
@@ -56,6 +57,35 @@ class Listener(Socket):
 
     async def expect(self, body: object) -> None:
         assert await within(f"the message {body}", self.bodies.get()) == body
+
+
+class Vouching(Authenticator):
+    """Gives everyone the identity that a test chose, and another at a refresh."""
+
+    seen: tuple[Handshake, str]
+
+    def __init__(self, identity: Identity | None, renewed: Identity | None = None) -> None:
+        self._identity = identity
+        self._renewed = renewed
+
+    async def authenticate(self, handshake: Handshake, room: str) -> Identity | None:
+        self.seen = handshake, room
+        return self._identity
+
+    async def refresh(self, token: str, room: str) -> Identity | None:
+        return self._renewed
+
+
+def identifying(manager: ConnectionManager, *authenticators: Authenticator) -> ConnectionManager:
+    """Build a manager with other authenticators on the rooms of one that does nothing else."""
+    return ConnectionManager(
+        manager.config,
+        manager.store,
+        manager.backend,
+        authenticators=authenticators,
+        clock=manager.clock,
+        tuning=QUIET,
+    )
 
 
 @asynccontextmanager

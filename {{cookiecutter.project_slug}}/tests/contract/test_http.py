@@ -9,6 +9,7 @@ import pytest
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
+from ..configs import API_KEY
 from .conftest import Start
 from .service import KEY, Service
 
@@ -146,6 +147,49 @@ async def test_where_guests_are_not_allowed_tokens_need_the_key(
         assert (await service.call("POST", path, json=body, headers=KEY)).status_code == 201
 
 
+async def test_a_trusted_caller_gets_a_token_that_only_reads(service: Service) -> None:
+    path, body = "/rooms/lobby/tokens", {"user": "ann", "publish": False}
+    answer = await service.call("POST", path, json=body)
+    assert answer.status_code == 422
+    assert "publish" in answer.json()["detail"]
+    answer = await service.call("POST", path, json=body, headers=KEY)
+    assert answer.status_code == 201
+    async with service.connect(token=answer.json()["token"]) as ann:
+        await ann.expect("welcome", user="ann")
+        await ann.say("hello", id="m1")
+        await ann.expect_error("refused", id="m1")
+    answer = await service.call("POST", path, json={"user": "ann", "publish": True})
+    async with service.connect(token=answer.json()["token"]) as ann:
+        await ann.expect("welcome", user="ann")
+        await ann.say("hello")
+        await ann.expect_message("hello", "ann")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [""],
+        ["Bearer"],
+        ["Basic YTpi"],
+        [API_KEY],
+        [KEY["Authorization"], KEY["Authorization"]],
+        [KEY["Authorization"], "Bearer wrong"],
+        ["", KEY["Authorization"]],
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/rooms/lobby/tokens"), ("GET", "/metrics"), ("POST", "/rooms")]
+)
+async def test_an_unusable_authorization_is_never_taken_as_absent(
+    service: Service, method: str, path: str, values: list[str]
+) -> None:
+    headers = [("Authorization", value) for value in values]
+    body = {"user": "ann", "name": "attic"}
+    answer = await service.call(method, path, headers=headers, json=body)
+    assert answer.status_code == 401
+    assert "API key" in answer.json()["detail"]
+
+
 CALLS_WITH_KEY = [("POST", "/rooms"), ("DELETE", "/rooms/lobby")]
 
 
@@ -202,6 +246,7 @@ async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str
         ("/rooms/lobby/tokens", {"user": "a" * 65}, "64 printable"),
         ("/rooms/lobby/tokens", {"user": "ann", "ttl": 0}, "ttl"),
         ("/rooms/lobby/tokens", {"user": "ann", "ttl": 10**9}, "ttl"),
+        ("/rooms/lobby/tokens", {"user": "ann", "publish": "maybe"}, "publish"),
     ],
 )
 async def test_a_body_with_other_fields_is_refused_by_name(

@@ -4,7 +4,7 @@ import json
 import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import jwt
@@ -16,6 +16,7 @@ from {{cookiecutter.__package}}.rooms.protocol.frames import PROTOCOL
 
 from ..clock import ManualClock
 from ..configs import SECRET_KEY
+from .client import Client
 from .conftest import Start
 from .service import Service
 
@@ -30,6 +31,7 @@ def unsigned(claims: dict[str, Any]) -> str:
 
 
 GOOD = {"sub": "ann", "room": "lobby", "exp": 4_000_000_000}
+ANN, BEA = signed(GOOD), signed({**GOOD, "sub": "bea"})
 
 
 async def test_a_token_is_taken_from_a_subprotocol_which_is_not_echoed(service: Service) -> None:
@@ -43,6 +45,64 @@ async def test_a_token_is_taken_from_a_header(service: Service) -> None:
     async with service.connect(subprotocols=None, additional_headers=header) as ann:
         assert ann.socket.subprotocol is None
         await ann.expect("welcome", user="ann")
+
+
+@pytest.mark.parametrize(
+    ("offered", "headers"),
+    [
+        ([], [f"bearer  {ANN} "]),
+        ([f"bearer.{ANN}", f"bearer.{ANN}"], []),
+        ([f"bearer.{ANN}"], [f"Bearer {ANN}"]),
+    ],
+)
+async def test_the_same_token_given_in_several_ways_is_one_token(
+    service: Service, offered: list[str], headers: list[str]
+) -> None:
+    async with presenting(service, offered, headers) as ann:
+        await ann.expect("welcome", user="ann")
+
+
+@pytest.mark.parametrize(
+    ("offered", "headers"),
+    [
+        ([], [""]),
+        ([], ["Bearer"]),
+        ([], ["Bearer "]),
+        ([], [ANN]),
+        ([], [f"Basic {ANN}"]),
+        ([], [f"Bearer {ANN} {ANN}"]),
+        ([], [f"Bearer {ANN}", f"Bearer {ANN}"]),
+        ([], [f"Bearer {ANN}", ""]),
+        (["bearer."], []),
+        (["bearer.", f"bearer.{ANN}"], []),
+        ([f"bearer.{ANN}", f"bearer.{BEA}"], []),
+        ([f"bearer.{ANN}"], [f"Bearer {BEA}"]),
+        ([f"bearer.{ANN}"], ["Basic YTpi"]),
+        (["bearer."], [f"Bearer {ANN}"]),
+    ],
+)
+async def test_an_unusable_token_is_never_taken_as_absent(
+    service: Service, offered: list[str], headers: list[str]
+) -> None:
+    async with presenting(service, offered, headers) as client:
+        assert client.socket.subprotocol == PROTOCOL
+        await client.expect_close(Close.TOKEN_INVALID)
+
+
+async def test_a_room_that_is_not_there_is_told_before_an_unusable_token(service: Service) -> None:
+    async with presenting(service, ["bearer."], [], "nowhere") as client:
+        await client.expect_close(Close.ROOM_NOT_FOUND)
+
+
+def presenting(
+    service: Service, offered: list[str], headers: list[str], room: str = "lobby"
+) -> AbstractAsyncContextManager[Client]:
+    """Connect with these further subprotocols and `Authorization` headers."""
+    return service.connect(
+        room,
+        subprotocols=[PROTOCOL, *offered],
+        additional_headers=[("Authorization", value) for value in headers],
+    )
 
 
 async def test_a_protocol_that_is_not_spoken_is_not_selected(service: Service) -> None:
@@ -95,7 +155,9 @@ async def test_a_token_opens_a_room_that_has_a_password(service: Service) -> Non
         signed({**GOOD, "sub": "a\nb"}),
         signed({**GOOD, "exp": "4000000000"}),
         signed({**GOOD, "exp": 10**400}),
-        signed({**GOOD, "aud": "somebody else"}),
+        signed({**GOOD, "nbf": "1"}),
+        signed({**GOOD, "iat": None}),
+        signed({**GOOD, "publish": "false"}),
     ],
 )
 async def test_a_token_that_is_not_ours_is_invalid(service: Service, token: str) -> None:
@@ -107,8 +169,11 @@ async def test_a_token_that_is_not_ours_is_invalid(service: Service, token: str)
 @pytest.mark.parametrize(
     ("claims", "fault"),
     [
-        ({**GOOD, "aud": "somebody else"}, "InvalidAudienceError"),
+        ({"sub": "ann", "room": "lobby"}, "MissingRequiredClaimError"),
         ({**GOOD, "sub": "a\nb"}, "`sub` is no name of a user"),
+        ({**GOOD, "exp": "1"}, "`exp`, `iat` or `nbf` is no number"),
+        ({**GOOD, "iat": 3_999_999_999}, "`iat` or `nbf` is in the future"),
+        ({**GOOD, "publish": None}, "`publish` is neither true nor false"),
     ],
 )
 async def test_the_log_says_what_is_wrong_with_a_token_and_nothing_of_it(
@@ -120,6 +185,75 @@ async def test_the_log_says_what_is_wrong_with_a_token_and_nothing_of_it(
         await client.expect_close(Close.TOKEN_INVALID)
     assert f"A token is invalid: {fault}" in caplog.text
     assert token not in caplog.text
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+async def test_a_token_is_good_10_seconds_before_its_time_as_clocks_differ(
+    service: Service, clock: ManualClock, claim: str
+) -> None:
+    token = signed({**GOOD, claim: clock.time() + 15})
+    for seconds, good in ((0, False), (4, False), (1, True), (100, True)):
+        clock.advance(seconds)
+        async with service.connect(token=token) as ann:
+            if good:
+                await ann.expect("welcome", user="ann")
+            else:
+                await ann.expect_close(Close.TOKEN_INVALID)
+
+
+async def test_a_token_is_never_good_after_its_end(service: Service, clock: ManualClock) -> None:
+    token = signed({**GOOD, "exp": clock.time() + 1})
+    async with service.connect(token=token) as ann:
+        await ann.expect("welcome", user="ann")
+    clock.advance(1)
+    async with service.connect(token=token) as late:
+        await late.expect_close(Close.TOKEN_EXPIRED)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "somebody else"},
+        {"aud": 7},
+        {"iss": "somebody else"},
+        {"jti": 7},
+        {"roles": ["admin"], "name": None},
+        {"iat": 0, "nbf": 0.5, "publish": True},
+    ],
+)
+async def test_claims_that_the_service_does_not_know_are_no_fault(
+    service: Service, claims: dict[str, Any]
+) -> None:
+    async with service.connect(token=signed({**GOOD, **claims})) as ann:
+        await ann.expect("welcome", user="ann")
+
+
+async def test_a_reader_is_refused_to_speak(service: Service) -> None:
+    async with (
+        service.connect(token=signed({**GOOD, "publish": False})) as ann,
+        service.join("bea") as bea,
+    ):
+        await ann.expect("welcome", user="ann")
+        await ann.expect("joined", user="bea")
+        await ann.say("hello", id="m1")
+        await ann.expect_error("refused", id="m1")
+        await ann.say("hello")
+        assert "id" not in await ann.expect_error("refused")
+        await bea.say("still heard")
+        for client in (ann, bea):
+            await client.expect_message("still heard", "bea")
+
+
+async def test_whether_a_client_may_speak_follows_its_newest_token(service: Service) -> None:
+    reader = signed({**GOOD, "publish": False})
+    async with service.connect(token=reader) as ann:
+        await ann.expect("welcome", user="ann")
+        await ann.send(type="refresh", token=ANN)
+        await ann.say("hello")
+        await ann.expect_message("hello", "ann")
+        await ann.send(type="refresh", token=reader)
+        await ann.say("hello again", id="m2")
+        await ann.expect_error("refused", id="m2")
 
 
 async def test_a_token_expires_while_connected(service: Service, clock: ManualClock) -> None:

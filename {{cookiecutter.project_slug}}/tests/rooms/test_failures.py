@@ -240,17 +240,6 @@ async def test_who_takes_not_even_the_welcome_reads_too_slowly(
     await come_in_late(manager, monkeypatch, ["x" * 100] * 2, send)
 
 
-async def test_only_the_connections_of_a_session_end_with_it(attic: ConnectionManager) -> None:
-    async with (
-        inside(attic, Handshake(session="one")) as one,
-        inside(attic, Handshake(session="other")) as other,
-    ):
-        await attic.end_session("one")
-        await one.expect_close(Close.REMOVED)
-        await attic.publish("attic", "hello", "bea")
-        await other.expect("hello")
-
-
 async def test_a_room_may_be_told_twice_to_be_gone(attic: ConnectionManager) -> None:
     async with inside(attic, Handshake()) as ann:
         for _ in range(2):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from {{cookiecutter.__package}}.rooms.backends.interfaces import Room
-from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
@@ -108,23 +107,6 @@ async def test_only_a_room_that_is_there_can_be_closed(manager: ConnectionManage
         await manager.close_room("nowhere")
     with pytest.raises(RoomNotFoundError, match="nowhere"):
         await manager.remove_user("nowhere", "ann")
-
-
-async def test_a_user_known_by_a_session_needs_no_token_for_an_open_room(
-    make_manager: Callable[..., ConnectionManager],
-) -> None:
-    manager = make_manager(guests=False)
-    await manager.create_room("attic")
-    await manager.create_room("cellar", password="sesame")
-    ends: dict[str, int | None] = {}
-    for room, user in [("attic", "ann"), ("attic", ""), ("cellar", "ann")]:
-        socket = Socket()
-        connection = await manager.connect(room, socket.send, socket.close, Handshake(user=user))
-        await connection.drained()
-        ends[f"{room} {user}"] = socket.closed
-        await manager.disconnect(connection)
-    required = Close.TOKEN_REQUIRED.row.code
-    assert ends == {"attic ann": None, "attic ": required, "cellar ann": required}
 
 
 async def test_starting_twice_keeps_the_rooms(

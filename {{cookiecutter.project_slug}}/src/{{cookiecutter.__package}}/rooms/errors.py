@@ -53,6 +53,15 @@ class TooManyGuessesError(RoomsError):
         self.retry_after = seconds
 
 
+class ReaderTokenError(RoomsError):
+    """Only a trusted caller gets a token that is for reading only."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self) -> None:
+        super().__init__("publish: only a caller with the API key may set it to false")
+
+
 class RoomNotFoundError(RoomsError):
     """No room has this name."""
 

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
 
-from .auth.identities import identify
+from .auth.identities import Authenticator, Guests, RefreshError, identify
 from .backends.interfaces import Backend, Page, RoomStore
 from .clock import Clock, rfc3339
 from .config import ServiceConfig
@@ -47,17 +47,21 @@ class ConnectionManager(RoomRegistry):
     Publishing never waits for a client. All methods belong to one event loop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it is made of)
         self,
         config: ServiceConfig,
         store: RoomStore,
         backend: Backend,
         *,
+        authenticators: Sequence[Authenticator] | None = None,
         clock: Clock | None = None,
         tuning: Tuning = DEFAULT,
     ) -> None:
         super().__init__(config, store, clock, tuning)
         self.backend = backend
+        if authenticators is None:
+            authenticators = (self.tokens, Guests(allowed=config.guests))
+        self._authenticators = authenticators
         self.draining = False
         self._roster = Roster()
         limit = config.outbox_bytes
@@ -165,7 +169,6 @@ class ConnectionManager(RoomRegistry):
         rate = RateLimit(per_second, self.clock)
         frame_rate = RateLimit(_FRAMES_A_MESSAGE * per_second or _FRAMES_A_SECOND, self.clock)
         connection = Connection(room, outbox, rate, frame_rate)
-        connection.session = handshake.session
         # Known before it is let in, so that closing the room finds it at any moment.
         self._roster.add(connection)
         if handshake.limit_frames:
@@ -254,8 +257,7 @@ class ConnectionManager(RoomRegistry):
         room = await self.find_room(connection.room)
         if room is None:
             raise CloseConnection(Close.ROOM_NOT_FOUND)
-        grant = identify(room, handshake, self.tokens, self.config)
-        connection.user = grant.user
+        connection.admit(await identify(room, handshake, self._authenticators, self.clock))
         connection.announced = room.presence
         stream = await self._streams.attach(room, connection)
         connection.joining = True
@@ -271,7 +273,7 @@ class ConnectionManager(RoomRegistry):
             if connection.ending:
                 await self._streams.leave(connection)
         if not connection.ending:
-            self._expire_at(connection, grant.expires)
+            self._expire_at(connection)
         return stream
 
     async def _join(self, connection: Connection, stream: Stream) -> MemberJoined | None:
@@ -323,7 +325,7 @@ class ConnectionManager(RoomRegistry):
             case frames.Message():
                 await self._say(connection, frame)
             case frames.Refresh():
-                self._refresh(connection, frame.token)
+                await self._refresh(connection, frame.token)
             case frames.Ping():
                 self._answer(connection, frames.Pong())
             case frames.ShowClose():
@@ -332,6 +334,9 @@ class ConnectionManager(RoomRegistry):
                 assert_never(frame)
 
     async def _say(self, connection: Connection, frame: frames.Message) -> None:
+        if not connection.admission.identity.may_publish:
+            self._refuse(connection, "refused", "This token is for reading only", frame.id)
+            return
         try:
             await self._publish(connection.room, frame.body, connection.user, frame.id)
         except UnavailableError as error:
@@ -350,20 +355,20 @@ class ConnectionManager(RoomRegistry):
         asyncio.get_running_loop().call_soon(record_delivery, begun)
         return position
 
-    def _refresh(self, connection: Connection, token: str) -> None:
+    async def _refresh(self, connection: Connection, token: str) -> None:
         try:
-            grant = self.tokens.check(token, connection.room)
-        except CloseConnection as error:
+            admission = await connection.admission.refreshed(token, self.clock)
+        except (CloseConnection, RefreshError) as error:
             self._refuse(connection, "invalid-token", f"{error}")
             return
-        if grant.user == connection.user:
-            self._expire_at(connection, grant.expires)
-        else:
-            self._refuse(connection, "invalid-token", "Token is for another user")
+        if not connection.ending:
+            connection.admit(admission)
+            self._expire_at(connection)
 
-    def _expire_at(self, connection: Connection, when: float | None) -> None:
+    def _expire_at(self, connection: Connection) -> None:
         if connection.expiry:
             connection.expiry.cancel()
+        when = connection.admission.identity.expires
         if when is not None:
             connection.expiry = self.clock.call_at(
                 when, lambda: self.end(connection, Close.TOKEN_EXPIRED)

@@ -8,7 +8,7 @@ from .auth.tokens import Tokens
 from .backends.interfaces import Room, RoomStore
 from .clock import Clock, SystemClock
 from .config import ServiceConfig
-from .errors import NameTakenError, RoomNotFoundError, WrongPasswordError
+from .errors import NameTakenError, ReaderTokenError, RoomNotFoundError, WrongPasswordError
 from .names import is_room_name
 from .tuning import DEFAULT, Tuning
 
@@ -51,19 +51,29 @@ class RoomRegistry:
             await self.store.create(room, password)
         return room
 
-    async def issue_token(
-        self, room: str, user: str, ttl: int, *, address: str | None, password: str | None = None
+    async def issue_token(  # noqa: PLR0913 (what a caller may ask for)
+        self,
+        room: str,
+        user: str,
+        ttl: int,
+        *,
+        address: str | None,
+        password: str | None = None,
+        publish: bool = True,
     ) -> str:
         """Sign a token that is good for `ttl` seconds.
 
         `address` is the caller's, whose guesses are limited; None is a trusted caller, who needs
-        no password.
+        no password, and may ask for a token that is for reading only.
 
         Raises:
+            ReaderTokenError: the caller is not trusted, and asks for that.
             RoomNotFoundError: there is none of this name.
             WrongPasswordError: the room has a password, and this is not it.
             TooManyGuessesError: too many passwords came from this address.
         """
+        if not publish and address is not None:
+            raise ReaderTokenError
         found = await self.existing_room(room)
         if found.locked and address is not None:
             self._guesses.count(address, room)
@@ -72,7 +82,7 @@ class RoomRegistry:
             if not right:
                 raise WrongPasswordError(room)
             self._guesses.forget(address, room)
-        return self.tokens.issue(user, room, ttl)
+        return self.tokens.issue(user, room, ttl, publish=publish)
 
     async def ensure_rooms(self) -> None:
         """Make sure that the rooms of the settings exist."""

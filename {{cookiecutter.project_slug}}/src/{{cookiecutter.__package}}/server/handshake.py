@@ -14,19 +14,38 @@ REFUSAL = "rooms.refusal"
 _BEARER_PREFIX = "bearer."
 
 
-def read_handshake(scope: Mapping[str, Any]) -> Handshake:
-    """Read an ASGI websocket scope.
+def read_handshake(scope: Mapping[str, Any], **extra: Any) -> Handshake:
+    """Read an ASGI websocket scope; `extra` is for authenticators of the adapter's own.
 
     A browser can set no header, so it offers its token as a further subprotocol.
     """
     offered: list[str] = scope.get("subprotocols", [])
-    tokens = [name.removeprefix(_BEARER_PREFIX) for name in offered if _is_token(name)]
-    token = tokens[0] if tokens else bearer_token(header(scope["headers"], b"authorization"))
-    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    after = query.get("after", [None])[0]
-    server = scope.get("extensions", {}).get(WRITE_EXTENSION, {})
-    selected = PROTOCOL if PROTOCOL in offered else None
-    return Handshake(selected, token, after, refusal=scope.get(REFUSAL), **server)
+    headers = read_headers(scope["headers"])
+    parsed = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    query = {name: values[0] for name, values in parsed.items()}
+    tokens = _tokens(offered, headers.get("authorization"))
+    usable = len(tokens) == 1 and all(token.split() == [token] for token in tokens)
+    return Handshake(
+        subprotocol=PROTOCOL if PROTOCOL in offered else None,
+        token=tokens.pop() if usable else None,
+        unusable_token=bool(tokens) and not usable,
+        after=query.get("after"),
+        query=query,
+        headers=headers,
+        address=address_of(scope),
+        extra=extra,
+        refusal=scope.get(REFUSAL),
+        **scope.get("extensions", {}).get(WRITE_EXTENSION, {}),
+    )
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Read an ASGI scope's `headers`, with commas between the values of one that is repeated."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
@@ -41,11 +60,15 @@ def address_of(scope: Mapping[str, Any]) -> str:
     return address
 
 
-def bearer_token(authorization: str | None) -> str | None:
-    """Take the token out of an `Authorization` header (RFC 6750)."""
-    scheme, _, token = (authorization or "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+def bearer_token(authorization: str) -> str:
+    """Take the token out of an `Authorization` header (RFC 6750); empty if it bears none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _is_token(subprotocol: str) -> bool:
-    return subprotocol.startswith(_BEARER_PREFIX)
+def _tokens(offered: Iterable[str], authorization: str | None) -> set[str]:
+    """Collect the different tokens that a client presents; one that is empty can't be used."""
+    found = {
+        name.removeprefix(_BEARER_PREFIX) for name in offered if name.startswith(_BEARER_PREFIX)
+    }
+    return found if authorization is None else found | {bearer_token(authorization)}

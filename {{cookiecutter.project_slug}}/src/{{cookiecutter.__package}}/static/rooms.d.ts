@@ -34,7 +34,7 @@ export { NotSent };
  *
  * @typedef {object} Refusal
  * @property {"error"} type
- * @property {"invalid-message" | "invalid-token" | "unavailable"} code
+ * @property {"invalid-message" | "invalid-token" | "refused" | "unavailable"} code
  * @property {string} detail
  * @property {string} [id]
  *
@@ -170,7 +170,7 @@ export type Member = {
 };
 export type Refusal = {
     type: "error";
-    code: "invalid-message" | "invalid-token" | "unavailable";
+    code: "invalid-message" | "invalid-token" | "refused" | "unavailable";
     detail: string;
     id?: string | undefined;
 };

@@ -42,7 +42,7 @@ const REFRESH_AHEAD = 60_000;
  *
  * @typedef {object} Refusal
  * @property {"error"} type
- * @property {"invalid-message" | "invalid-token" | "unavailable"} code
+ * @property {"invalid-message" | "invalid-token" | "refused" | "unavailable"} code
  * @property {string} detail
  * @property {string} [id]
  *

@@ -33,11 +33,15 @@ class CreatedRoom(BaseModel):
 
 
 class TokenRequest(BaseModel):
-    """Who wants a token, and for how many seconds."""
+    """Who wants a token, for how many seconds, and whether to `publish` or only to read.
+
+    Only a trusted caller may set `publish` to false.
+    """
 
     user: UserName
     password: Annotated[str, Field(max_length=MAX_PASSWORD)] | None = None
     ttl: Annotated[int, Field(ge=1, le=MAX_TTL)] = DEFAULT_TTL
+    publish: bool = True
 
 
 class IssuedToken(BaseModel):

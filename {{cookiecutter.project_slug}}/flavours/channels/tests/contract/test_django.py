@@ -14,11 +14,14 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
+from {{cookiecutter.__package}}.rooms.auth.identities import Identity
+from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.web.layer import LayerDoor, group_of, say
 from {{cookiecutter.__package}}.web.manager import get_manager, with_manager
 from {{cookiecutter.__package}}.web.models import Room
+from {{cookiecutter.__package}}.web.sessions import SessionUsers
 
 from ..configs import clean_environment
 from ..conftest import make_layer
@@ -75,10 +78,29 @@ async def test_a_token_counts_more_than_a_session(service: Service) -> None:
         await bea.expect("welcome", user="bea")
 
 
-async def test_a_user_whose_name_no_room_takes_is_a_guest(service: Service) -> None:
+async def test_a_user_whose_name_no_room_takes_is_let_in_under_no_other(service: Service) -> None:
     browser = await log_in("a" * 100)
-    async with service.connect(additional_headers=cookie(browser)) as guest:
-        assert (await guest.expect("welcome"))["user"].startswith("guest-")
+    async with service.connect(additional_headers=cookie(browser)) as client:
+        await client.expect_close(Close.TOKEN_REQUIRED)
+    async with service.connect(
+        token=service.token("ann"), additional_headers=cookie(browser)
+    ) as ann:
+        await ann.expect("welcome", user="ann")
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_session_tells_who_the_user_is_in_django() -> None:
+    for name, staff in (("ann", False), ("root", True)):
+        user = await database_sync_to_async(User.objects.create_user)(name, is_staff=staff)
+        handshake = Handshake(extra={"user": user, "session": None})
+        identity = await SessionUsers().authenticate(handshake, "lobby")
+        assert identity == Identity(name, claims={"id": user.pk, "is_staff": staff})
+
+
+async def test_an_unusable_token_counts_more_than_a_session(service: Service) -> None:
+    headers = {**cookie(await log_in("ann")), "Authorization": "Basic YTpi"}
+    async with service.connect(additional_headers=headers) as client:
+        await client.expect_close(Close.TOKEN_INVALID)
 
 
 async def test_a_session_that_is_none_is_a_guest(service: Service) -> None:

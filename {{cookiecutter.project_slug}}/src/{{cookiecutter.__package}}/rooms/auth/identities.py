@@ -1,24 +1,124 @@
-"""Who is let into a room, and as whom."""
+"""Who a client is, and who vouches for that."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from ..backends.interfaces import Room
-from ..config import ServiceConfig
+from ..clock import Clock
 from ..connections.handshake import Handshake
-from ..names import guest_name, is_user_name
+from ..names import guest_name
 from ..protocol.closes import Close, CloseConnection
-from .tokens import Grant, Tokens
 
 
-def identify(room: Room, handshake: Handshake, tokens: Tokens, config: ServiceConfig) -> Grant:
-    """Tell who a client is: by its token, else by its session's user, else as a guest.
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a client is, and what it may do.
+
+    `rooms` are those that it opens by name; None for every room without a password. `expires` and
+    `issued` are in seconds since the epoch. Ending `session` ends the client's connections.
+    """
+
+    user: str
+    guest: bool = False
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    expires: float | None = None
+    issued: float | None = None
+    may_publish: bool = True
+    rooms: Collection[str] | None = None
+    session: str | None = None
+
+    def opens(self, room: Room) -> bool:
+        """Whether the client may enter a room."""
+        return not room.locked if self.rooms is None else room.name in self.rooms
+
+    def check(self, room: Room, now: float) -> None:
+        """Make sure that the client may be in a room now.
+
+        Raises:
+            CloseConnection: with TOKEN_REQUIRED, WRONG_ROOM or TOKEN_EXPIRED.
+        """
+        if not self.opens(room):
+            no_token = self.rooms is None
+            raise CloseConnection(Close.TOKEN_REQUIRED if no_token else Close.WRONG_ROOM)
+        if self.expires is not None and self.expires <= now:
+            raise CloseConnection(Close.TOKEN_EXPIRED)
+
+
+class Authenticator(Protocol):
+    """Finds out who clients are, by one kind of credentials."""
+
+    async def authenticate(self, handshake: Handshake, room: str) -> Identity | None:
+        """Identify a client; return None if its handshake bears nothing of this kind.
+
+        Raises:
+            CloseConnection: what it bears is no good.
+        """
+
+    async def refresh(self, token: str, room: str) -> Identity | None:
+        """Identify a connected client by a new token; return None if this kind has no tokens.
+
+        Raises:
+            CloseConnection: the token is no good.
+        """
+        return None
+
+
+class Guests(Authenticator):
+    """Gives a generated name to a client without a token, if guests are allowed."""
+
+    def __init__(self, *, allowed: bool) -> None:
+        self._allowed = allowed
+
+    async def authenticate(self, handshake: Handshake, room: str) -> Identity | None:
+        """Identify a guest."""
+        if handshake.token is not None or not self._allowed:
+            return None
+        return Identity(guest_name(), guest=True)
+
+
+class RefreshError(Exception):
+    """The new token doesn't replace the old one; `str(error)` is for the client."""
+
+
+class Admission(NamedTuple):
+    """What let a client into a room, and who can renew it."""
+
+    identity: Identity
+    room: Room
+    authenticator: Authenticator
+
+    async def refreshed(self, token: str, clock: Clock) -> "Admission":
+        """Return the admission that a new token gives to the same user.
+
+        Raises:
+            CloseConnection: the token is no good, or doesn't open this room.
+            RefreshError: the token is for another user, or the client didn't come by a token.
+        """
+        identity = await self.authenticator.refresh(token, self.room.name)
+        if identity is None:
+            raise RefreshError("This connection has no token to refresh")
+        identity.check(self.room, clock.time())
+        if identity.user != self.identity.user:
+            raise RefreshError("Token is for another user")
+        return self._replace(identity=identity)
+
+
+async def identify(
+    room: Room, handshake: Handshake, authenticators: Sequence[Authenticator], clock: Clock
+) -> Admission:
+    """Admit a client to a room, by the first authenticator that knows it.
 
     Raises:
-        ClosedError: the token is no good, or the room takes nobody without one.
+        CloseConnection: its token is no good, or the room needs one.
     """
-    user = handshake.user
-    if handshake.token is not None:
-        return tokens.check(handshake.token, room.name)
-    if not room.locked and user is not None and is_user_name(user):
-        return Grant(user)
-    if not room.locked and config.guests:
-        return Grant(guest_name())
-    raise CloseConnection(Close.TOKEN_REQUIRED)
+    if handshake.unusable_token:
+        raise CloseConnection(Close.TOKEN_INVALID)
+    for authenticator in authenticators:
+        identity = await authenticator.authenticate(handshake, room.name)
+        if identity is not None:
+            identity.check(room, clock.time())
+            return Admission(identity, room, authenticator)
+    # A token that nobody knows is never taken as absent.
+    no_token = handshake.token is None
+    raise CloseConnection(Close.TOKEN_REQUIRED if no_token else Close.TOKEN_INVALID)

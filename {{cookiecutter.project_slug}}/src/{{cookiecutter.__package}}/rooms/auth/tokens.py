@@ -1,68 +1,95 @@
-"""Tokens: who somebody is, in which room, and until when."""
+"""The service's own tokens: who somebody is, in which room, and until when."""
 
 import logging
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import jwt
 
 from ..clock import Clock
+from ..connections.handshake import Handshake
 from ..names import is_user_name
 from ..protocol.closes import Close, CloseConnection
+from .identities import Authenticator, Identity
 
 logger = logging.getLogger(__name__)
 
 _ALGORITHM = "HS256"
+# The signer's clock may be ahead of ours by this much.
+_LEEWAY_SECONDS = 10
+# Times are checked here, by the manager's clock; claims of others are no fault.
+_NOT_CHECKED = ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")
+_OPTIONS: Any = {
+    "require": ["sub", "room", "exp"],
+    **{f"verify_{claim}": False for claim in _NOT_CHECKED},
+}
 
 
-class Grant(NamedTuple):
-    """Who somebody is, and until when, in seconds since the epoch; None: without end."""
-
-    user: str
-    expires: float | None = None
-
-
-class Tokens:
+class Tokens(Authenticator):
     """Signs and checks JSON Web Tokens (RFC 7519) with one secret key.
 
-    The claims are `sub`, the user; `room`; and `exp`, in seconds since the epoch.
+    The claims are `sub`, the user; `room`; `exp`, in seconds since the epoch; and optionally `iat`
+    and `nbf`, likewise, and `publish`, which is false for a client that only reads.
     """
 
     def __init__(self, key: str, clock: Clock) -> None:
         self._key = key
         self._clock = clock
 
-    def issue(self, user: str, room: str, ttl: float) -> str:
+    def issue(self, user: str, room: str, ttl: float, *, publish: bool = True) -> str:
         """Sign a token that is good for `ttl` seconds."""
-        claims = {"sub": user, "room": room, "exp": self._clock.time() + ttl}
+        now = self._clock.time()
+        claims = {"sub": user, "room": room, "iat": now, "exp": now + ttl}
+        if not publish:
+            claims["publish"] = False
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
-    def check(self, token: str, room: str) -> Grant:
-        """Read a token.
+    async def authenticate(self, handshake: Handshake, room: str) -> Identity | None:
+        """Identify a client by its token."""
+        return None if handshake.token is None else await self.refresh(handshake.token, room)
+
+    async def refresh(self, token: str, room: str) -> Identity:
+        """Identify a client by a token; whether it opens the room is for `Identity.check`.
 
         Raises:
-            ClosedError: with TOKEN_INVALID, WRONG_ROOM or TOKEN_EXPIRED.
+            CloseConnection: with TOKEN_INVALID.
         """
         claims = self._decode(token)
-        user, expires = claims["sub"], _seconds(claims["exp"])
-        if not is_user_name(user) or expires is None:
-            logger.info("A token is invalid: `sub` is no name of a user, or `exp` no number")
+        if fault := _fault(claims, self._clock.time() + _LEEWAY_SECONDS):
+            logger.info("A token is invalid: %s", fault)
             raise CloseConnection(Close.TOKEN_INVALID)
-        if claims["room"] != room:
-            raise CloseConnection(Close.WRONG_ROOM)
-        if expires <= self._clock.time():
-            raise CloseConnection(Close.TOKEN_EXPIRED)
-        return Grant(user, expires)
+        return Identity(
+            claims["sub"],
+            claims=claims,
+            expires=_seconds(claims["exp"]),
+            issued=_seconds(claims.get("iat")),
+            may_publish=claims.get("publish", True),
+            rooms=(claims["room"],),
+        )
 
     def _decode(self, token: str) -> dict[str, Any]:
-        # Expiry is checked above, by the manager's clock rather than the machine's.
-        options: Any = {"require": ["sub", "room", "exp"], "verify_exp": False}
         try:
-            return jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=options)
+            return jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=_OPTIONS)
         except (jwt.PyJWTError, UnicodeError, RecursionError) as error:
             # The client is not told, and nobody what is in it.
             logger.info("A token is invalid: %s", type(error).__name__)
             raise CloseConnection(Close.TOKEN_INVALID) from error
+
+
+def _fault(claims: Mapping[str, Any], now: float) -> str | None:
+    """Say what is wrong with the claims of a token, without repeating any."""
+    user = claims["sub"]
+    if not isinstance(user, str) or not is_user_name(user):
+        return "`sub` is no name of a user"
+    times = {name: _seconds(claims[name]) for name in ("exp", "iat", "nbf") if name in claims}
+    if None in times.values():
+        return "`exp`, `iat` or `nbf` is no number"
+    if max(times.get("iat") or 0, times.get("nbf") or 0) > now:
+        return "`iat` or `nbf` is in the future"
+    if not isinstance(claims.get("publish", True), bool):
+        return "`publish` is neither true nor false"
+    return None
 
 
 def _seconds(value: object) -> float | None:

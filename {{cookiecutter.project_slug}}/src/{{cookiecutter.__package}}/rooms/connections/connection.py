@@ -5,6 +5,7 @@ import secrets
 import time
 
 from .. import metrics
+from ..auth.identities import Admission
 from ..clock import Timer
 from ..protocol.closes import Close
 from ..protocol.frames import Batch, Encoded, LastWords, encode
@@ -17,6 +18,7 @@ class Connection:
 
     __slots__ = (
         "_outbox",
+        "admission",
         "announced",
         "closed_with",
         "expiry",
@@ -33,6 +35,9 @@ class Connection:
         "since",
         "user",
     )
+
+    # There once it is admitted; nothing that it sends counts before.
+    admission: Admission
 
     def __init__(self, room: str, outbox: Outbox, rate: RateLimit, frame_rate: RateLimit) -> None:
         self.id = secrets.token_hex(8)
@@ -53,6 +58,12 @@ class Connection:
         self.expiry: Timer | None = None
         self.leaving: asyncio.Task[None] | None = None
         self._outbox = outbox
+
+    def admit(self, admission: Admission) -> None:
+        """Record who the client is; the newest admission counts."""
+        self.admission = admission
+        self.user = admission.identity.user
+        self.session = admission.identity.session
 
     @property
     def ending(self) -> bool:

@@ -1,7 +1,8 @@
 """What a client says in its opening request, besides the path."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ..protocol.closes import Close
 from .rate import RateLimit
@@ -11,20 +12,28 @@ Write = Callable[[bytes], bool]
 # Count all frames, and call back when they are too many.
 LimitFrames = Callable[[RateLimit, Callable[[], None]], None]
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 
 class Handshake(NamedTuple):
     """What a client says of itself.
 
-    `subprotocol` is the one to select; `after` the last position that it saw. `user` is somebody
-    whom a session makes known without a token; `session` names that session. A client with a
-    `refusal` is not let in. `write` and `limit_frames` are there if the server has them.
+    `subprotocol` is the one to select; `after` the last position that it saw. `token` is None where
+    there is none, and where `unusable_token` says that what is there can't be used. `query` has the
+    first value of each parameter; `headers` have lower-case names, and commas between the values of
+    one that is given several times. `address` is empty where the server has none. `extra` is what
+    an adapter adds for an authenticator of its own. A client with a `refusal` is not let in.
+    `write` and `limit_frames` are there if the server has them.
     """
 
     subprotocol: str | None = None
     token: str | None = None
     after: str | None = None
-    user: str | None = None
-    session: str | None = None
+    unusable_token: bool = False
+    query: Mapping[str, str] = _NOTHING
+    headers: Mapping[str, str] = _NOTHING
+    address: str = ""
+    extra: Mapping[str, Any] = _NOTHING
     refusal: Close | None = None
     write: Write | None = None
     limit_frames: LimitFrames | None = None

@@ -35,7 +35,7 @@ def _finite(body: JsonValue) -> JsonValue:
 
 
 Body = Annotated[JsonValue, AfterValidator(_finite)]
-ErrorCode = Literal["invalid-message", "invalid-token", "unavailable"]
+ErrorCode = Literal["invalid-message", "invalid-token", "refused", "unavailable"]
 MessageId = Annotated[str, Field(max_length=64)]
 
 
@@ -145,8 +145,8 @@ class Pong(Frame):
 class Error(Frame):
     """Nothing was done, and the connection stays. `id` is that of the refused message.
 
-    After `unavailable` the same message may be sent again; with an `id`, it is said once even if
-    it was said already.
+    `refused` is for a client that may only read. After `unavailable` the same message may be sent
+    again; with an `id`, it is said once even if it was said already.
     """
 
     type: Literal["error"] = "error"

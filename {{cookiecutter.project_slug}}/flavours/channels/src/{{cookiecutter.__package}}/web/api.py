@@ -104,7 +104,12 @@ async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> St
     trusted = request.auth == "trusted"  # type: ignore[attr-defined]  # ninja sets it
     address = None if trusted else request.META["REMOTE_ADDR"]
     token = await manager_of(request).issue_token(
-        room, body.user, body.ttl, address=address, password=body.password
+        room,
+        body.user,
+        body.ttl,
+        address=address,
+        password=body.password,
+        publish=body.publish,
     )
     return Status(201, IssuedToken(token=token, expires_in=body.ttl))
 

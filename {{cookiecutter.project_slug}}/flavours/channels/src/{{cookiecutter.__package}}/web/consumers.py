@@ -8,7 +8,6 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from ..rooms.connections.connection import Connection
 from ..rooms.manager import ConnectionManager
 from ..server.handshake import read_handshake
-from .sessions import session_name
 
 
 class RoomConsumer(AsyncWebsocketConsumer):
@@ -34,12 +33,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Accept the client and let it into the room, or tell it why not."""
-        handshake = read_handshake(self.scope)
+        session, user = self.scope.get("session"), self.scope.get("user")
+        handshake = read_handshake(self.scope, session=session, user=user)
         await self.accept(handshake.subprotocol)
-        user = self.scope.get("user")
-        if user and user.is_authenticated:
-            session = session_name(self.scope["session"])
-            handshake = handshake._replace(user=user.get_username(), session=session)
         room = self.scope["url_route"]["kwargs"]["room"]
         self.connection = await self.manager.connect(room, self._send, self.close, handshake)
 

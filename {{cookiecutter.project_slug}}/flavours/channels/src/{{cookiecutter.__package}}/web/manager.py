@@ -12,14 +12,17 @@ from channels.layers import BaseChannelLayer, channel_layers
 from django.conf import settings
 from django.http import HttpRequest
 
+from ..rooms.auth.identities import Guests
+from ..rooms.auth.tokens import Tokens
 from ..rooms.backends.interfaces import Backend
 from ..rooms.backends.memory import memory_backend
 from ..rooms.backends.redis.backend import redis_backend
-from ..rooms.clock import Clock
+from ..rooms.clock import Clock, SystemClock
 from ..rooms.config import ServiceConfig
 from ..rooms.manager import ConnectionManager
 from ..rooms.tuning import DEFAULT, Tuning
 from .layer import LayerDoor
+from .sessions import SessionUsers
 from .store import DjangoRoomStore
 
 T = TypeVar("T")
@@ -39,8 +42,20 @@ def build_manager(
     else:
         backend = redis_backend(config.redis_url, config.redis_prefix, config.history)
     door = LayerDoor(backend.bus, layer)
-    backend = replace(backend, bus=door)
-    manager = ConnectionManager(config, DjangoRoomStore(), backend, clock=clock, tuning=tuning)
+    clock = clock or SystemClock()
+    manager = ConnectionManager(
+        config,
+        DjangoRoomStore(),
+        replace(backend, bus=door),
+        # The first that knows a client counts.
+        authenticators=[
+            Tokens(config.secret_key, clock),
+            SessionUsers(),
+            Guests(allowed=config.guests),
+        ],
+        clock=clock,
+        tuning=tuning,
+    )
     door.publish = manager.publish
     return manager
 

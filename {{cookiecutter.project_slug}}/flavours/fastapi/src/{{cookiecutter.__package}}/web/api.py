@@ -75,6 +75,7 @@ async def issue_token(
         request.ttl,
         address=None if trusted else address,
         password=request.password,
+        publish=request.publish,
     )
     return IssuedToken(token=token, expires_in=request.ttl)
 

@@ -8,7 +8,7 @@ from fastapi.security import APIKeyHeader
 
 from ..rooms.config import ServiceConfig
 from ..rooms.manager import ConnectionManager
-from ..server.handshake import address_of
+from ..server.handshake import address_of, read_headers
 from . import access
 
 _authorization = APIKeyHeader(
@@ -35,9 +35,16 @@ def manager_of(app: FastAPI) -> ConnectionManager:
     return manager
 
 
+def get_authorization(
+    connection: HTTPConnection, _: Annotated[str | None, Security(_authorization)] = None
+) -> str | None:
+    """The `Authorization` header, also where it is empty or repeated."""
+    return read_headers(connection.scope["headers"]).get("authorization")
+
+
 ConfigDependency = Annotated[ServiceConfig, Depends(get_config)]
 Manager = Annotated[ConnectionManager, Depends(get_manager)]
-Authorization = Annotated[str | None, Security(_authorization)]
+Authorization = Annotated[str | None, Depends(get_authorization)]
 
 
 def require_key(authorization: Authorization, config: ConfigDependency) -> None:
@@ -63,7 +70,7 @@ def check_caller(request: Request) -> None:
     """
     asked = {one.call for one in request.scope["route"].dependant.dependencies}
     for check in asked.intersection({require_key, is_trusted}):
-        check(request.headers.get("Authorization"), get_config(request))
+        check(get_authorization(request), get_config(request))
 
 
 RequireKey = Depends(require_key)
