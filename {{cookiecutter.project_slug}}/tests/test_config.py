@@ -128,9 +128,23 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path, monkeypatch: pytest.Mon
         load(tmp_path, monkeypatch)
 
 
-def test_production_takes_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SystemExit, match="SECRET_KEY"):
-        load(tmp_path, monkeypatch, DEBUG="false")
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("", "got nothing"),
+        ("k" * 31, "got 31 bytes"),
+        ("ü" * 15, "got 30 bytes"),
+        (f"-----BEGIN PUBLIC KEY-----\n{'k' * 32}\n-----END PUBLIC KEY-----", "a public key"),
+    ],
+)
+def test_production_takes_a_key_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, told: str
+) -> None:
+    with pytest.raises(SystemExit, match=f"^SECRET_KEY: .*{told}") as ended:
+        load(tmp_path, monkeypatch, DEBUG="false", SECRET_KEY=key)
+    assert "kk" not in str(ended.value)
+    for good in ("k" * 32, "ü" * 16):
+        load(tmp_path, monkeypatch, DEBUG="false", SECRET_KEY=good)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +152,6 @@ def test_production_takes_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.M
     [
         ({}, []),
         ({"secret_key": "k" * 31}, ["SECRET_KEY"]),
-        ({"secret_key": "k" * 31, "debug": False}, ["SECRET_KEY"]),
         ({"api_key": None, "guests": False}, ["API_KEY"]),
         ({"host": "0.0.0.0"}, ["HOST"]),  # noqa: S104 (what is warned of)
         ({"host": "www.example.org"}, ["HOST"]),

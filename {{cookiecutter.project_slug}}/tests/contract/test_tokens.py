@@ -299,6 +299,13 @@ async def test_a_refresh_with_a_token_of_another_changes_nothing(
         await ann.expect_close(Close.TOKEN_EXPIRED)
 
 
+async def test_a_guest_has_no_token_to_refresh(service: Service) -> None:
+    async with service.connect() as guest:
+        name = (await guest.expect("welcome"))["user"]
+        await guest.send(type="refresh", token=service.token(name))
+        await guest.expect_error("invalid-token")
+
+
 async def test_no_timer_is_left_when_a_client_leaves(service: Service, clock: ManualClock) -> None:
     async with service.join("ann") as ann:
         await ann.send(type="refresh", token=service.token("ann"))

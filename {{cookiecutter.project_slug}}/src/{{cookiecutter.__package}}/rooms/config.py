@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
+import jwt
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -216,9 +217,25 @@ class ServiceConfig(BaseSettings):
                 f"WORKERS: got {self.workers}; more than 1 take a REDIS_URL, as rooms would be "
                 "split between the processes"
             )
-        if not self.debug and "secret_key" not in self.model_fields_set:
-            raise ValueError("SECRET_KEY: got nothing; with DEBUG off it takes a key of your own")
+        if not self.debug:
+            self._check_key()
         return self
+
+    def _check_key(self) -> None:
+        if "secret_key" not in self.model_fields_set:
+            raise ValueError("SECRET_KEY: got nothing; with DEBUG off it takes a key of your own")
+        size = len(self.secret_key.encode())
+        if size < _SAFE_KEY_BYTES:
+            raise ValueError(
+                f"SECRET_KEY: got {size} bytes; with DEBUG off it takes at least {_SAFE_KEY_BYTES}"
+            )
+        try:
+            jwt.decode(jwt.encode({}, self.secret_key, "HS256"), self.secret_key, ["HS256"])
+        except jwt.InvalidKeyError:
+            # From None: its words may tell of the key.
+            raise ValueError(
+                "SECRET_KEY: got a public key or a certificate; it takes random characters"
+            ) from None
 
     def warnings(self) -> list[str]:
         """Say what suits one developer's machine only."""
