@@ -6,6 +6,7 @@ from enum import Enum, auto
 class Kind(Enum):
     """The kinds of errors, which an adapter maps to statuses of its protocol."""
 
+    INVALID = auto()
     UNAUTHORIZED = auto()
     FORBIDDEN = auto()
     NOT_FOUND = auto()
@@ -56,7 +57,7 @@ class TooManyGuessesError(RoomsError):
 class ReaderTokenError(RoomsError):
     """Only a trusted caller gets a token that is for reading only."""
 
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    kind = Kind.INVALID
 
     def __init__(self) -> None:
         super().__init__("publish: only a caller with the API key may set it to false")

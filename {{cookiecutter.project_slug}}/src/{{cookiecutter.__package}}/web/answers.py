@@ -6,6 +6,7 @@ from http import HTTPStatus
 from ..rooms.errors import Kind, RoomsError
 
 _STATUSES = {
+    Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     Kind.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
     Kind.FORBIDDEN: HTTPStatus.FORBIDDEN,
     Kind.NOT_FOUND: HTTPStatus.NOT_FOUND,
