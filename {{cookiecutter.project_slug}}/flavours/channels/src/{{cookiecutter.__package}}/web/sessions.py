@@ -40,14 +40,14 @@ class SessionUsers(Authenticator):
         Raises:
             CloseConnection: with TOKEN_REQUIRED; the username can't be a user's name here.
         """
-        user = handshake.extra["user"]
+        user = handshake.extra.get("user")
         if user is None or not user.is_authenticated:
             return None
         name = user.get_username()
         if not is_user_name(name):
             raise CloseConnection(Close.TOKEN_REQUIRED)
         claims = {"id": user.pk, "is_staff": getattr(user, "is_staff", False)}
-        return Identity(name, claims=claims, session=session_name(handshake.extra["session"]))
+        return Identity(name, claims=claims, session=session_name(handshake.extra.get("session")))
 
 
 def session_name(session: object) -> str | None:
