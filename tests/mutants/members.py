@@ -1,6 +1,6 @@
 """Members come, go and are counted, and rooms are looked after."""
 
-from ..mutating import TextReplacement, always, never, remove, replace
+from ..mutating import TextReplacement, never, remove, replace
 from .mutant import Mutant, ending
 
 MUTANTS = [
@@ -25,8 +25,8 @@ MUTANTS = [
         "the members of a dead process keep others out of a full room",
         [
             replace(
-                "ConnectionManager._join",
-                "await self._streams.heartbeat(stream)\nreturn await join()",
+                "Stream.join",
+                "await self.renew_lease()\nawait self.update_members()\ncame = await join()",
                 "raise",
             )
         ],
@@ -34,7 +34,7 @@ MUTANTS = [
     ),
     Mutant(
         "a process that was taken for dead does not bring its members back",
-        [never("StreamKeeper.heartbeat", "roll.lost")],
+        [never("Stream.update_members", "found.lost")],
         "contract/test_processes.py::test_a_process_that_was_taken_for_dead_brings_its_members_back",
     ),
     Mutant(
@@ -45,12 +45,12 @@ MUTANTS = [
     # Rooms.
     Mutant(
         "a room is checked before it has begun",
-        [remove("StreamKeeper._catch_up", "if stream in self._beginnings: ...")],
+        [remove("Stream.catch_up", "await self._begun.wait()")],
         "rooms/test_checks.py::test_a_message_sends_nobody_away_who_is_just_coming_in",
     ),
     Mutant(
         "a room that is entered again during a check is unsubscribed",
-        [always("StreamKeeper.check", "name not in self._streams")],
+        [replace("StreamKeeper._compare", "stream.lost or not stream.connections", "True")],
         "rooms/test_checks.py::test_rooms_that_are_entered_again_during_a_check_are_heard_of",
     ),
     Mutant(

@@ -16,12 +16,12 @@ MUTANTS = [
         "a message overtakes those that a connection is still being told",
         [
             replace(
-                "Stream._say",
-                "for held in self._held.values(): ...",
+                "Fanout.apply",
+                "for buffer in self._held.values(): ...",
                 "for one in self._held:\n    one.send(frame)",
             )
         ],
-        "rooms/test_feed.py::test_held_messages_arrive_once_and_only_after_the_release",
+        "rooms/test_stream.py::test_held_messages_arrive_once_and_only_after_the_release",
     ),
     Mutant(
         "an answer overtakes the messages of its round",
@@ -42,23 +42,23 @@ MUTANTS = [
     ),
     Mutant(
         "a round is told twice",
-        [replace("Stream.flush", "self._untold, []", "self._untold, self._untold[:]")],
+        [replace("Fanout.flush", "self._untold, []", "self._untold, self._untold[:]")],
         f"{_ROUNDS}::test_messages_of_one_round_reach_every_member_once_and_in_order",
     ),
     Mutant(
         "a member who enters is told again what came before",
-        [replace("Stream.release", "len(self._untold)", "0")],
-        "rooms/test_feed.py::test_a_member_who_enters_within_a_round_gets_what_comes_after",
+        [replace("Fanout.release", "len(self._untold)", "0")],
+        "rooms/test_stream.py::test_a_member_who_enters_within_a_round_gets_what_comes_after",
     ),
     Mutant(
         "an answer tells a member twice what waits",
-        [remove("Stream.tell", "self._known[connection] = ...")],
-        "rooms/test_feed.py::test_a_member_who_is_told_early_is_told_once",
+        [remove("Fanout.tell", "self._known[connection] = ...")],
+        "rooms/test_stream.py::test_a_member_who_is_told_early_is_told_once",
     ),
     Mutant(
         "members are told nothing while others go on speaking",
-        [replace("Stream._end_round", "rounds - 1", "rounds")],
-        "rooms/test_feed.py::test_members_are_told_though_rounds_go_on_to_bring_more",
+        [replace("Fanout._end_round", "rounds - 1", "rounds")],
+        "rooms/test_stream.py::test_members_are_told_though_rounds_go_on_to_bring_more",
     ),
     Mutant(
         "a batch is cut in the middle of a frame",
@@ -73,8 +73,8 @@ MUTANTS = [
     # Once.
     Mutant(
         "messages that were held back are sent twice",
-        [replace("Stream.release", "position > seen", "True")],
-        "rooms/test_feed.py::test_held_messages_arrive_once_and_only_after_the_release",
+        [replace("Fanout.release", "position > seen", "True")],
+        "rooms/test_stream.py::test_held_messages_arrive_once_and_only_after_the_release",
     ),
     Mutant(
         "a repeated message id counts again in memory",
@@ -89,12 +89,12 @@ MUTANTS = [
     # Without a gap.
     Mutant(
         "a gap in the messages is not repaired",
-        [remove("StreamKeeper._take", "self._repair(...)")],
+        [remove("Stream.apply", "self.repair()")],
         "contract/test_lost_bells.py::test_a_gap_is_repaired_with_the_next_bell",
     ),
     Mutant(
         "a check does not read messages that the bus lost",
-        [remove("StreamKeeper._check", "await self._catch_up(...)")],
+        [replace("StreamKeeper._compare", "await self._each('log', Stream.catch_up)", "True")],
         "contract/test_lost_bells.py::test_what_no_bell_told_of_is_found",
     ),
     Mutant(
@@ -109,10 +109,40 @@ MUTANTS = [
     ),
     Mutant(
         "a message that is told and not kept reaches nobody",
-        [remove("Stream.apply", "self._tell_live(...)")],
+        [remove("Stream.apply", "self.fanout.tell_live(...)")],
         "contract/test_processes.py::test_what_is_only_told_reaches_who_is_here_and_is_not_kept",
     ),
     # Coming back.
+    Mutant(
+        "a page of messages is limited by their count alone in memory",
+        [never("MemoryLog.read", "max_bytes < 0 and entries")],
+        "rooms/test_log.py::test_a_page_has_no_more_bytes_than_was_asked_for[memory]",
+    ),
+    Mutant(
+        "a page of messages is limited by their count alone in Redis",
+        [TextReplacement("read.lua", "if size > tonumber(ARGV[5]) and #found > 0", "if false")],
+        "rooms/test_held_bytes.py::test_what_is_held_for_clients_that_take_nothing_is_bounded",
+    ),
+    Mutant(
+        "pages are read for a client whose outbox is full",
+        [remove("Stream.follow", "await self._make_room(connection, self._page_bytes)")],
+        "rooms/test_held_bytes.py::test_what_is_held_for_clients_that_take_nothing_is_bounded",
+    ),
+    Mutant(
+        "live messages are kept for a client whose outbox is full",
+        [never("JoinBuffer.make_room", "_ > self._max_bytes")],
+        "rooms/test_held_bytes.py::test_what_is_held_for_clients_that_take_nothing_is_bounded",
+    ),
+    Mutant(
+        "a client that comes back and takes nothing stays for ever",
+        [never("Stream._make_room", "connection.waiting_bytes >= waiting")],
+        "rooms/test_held_bytes.py::test_a_client_that_takes_nothing_reads_too_slowly",
+    ),
+    Mutant(
+        "a client that comes back and reads slowly is ended",
+        [always("Stream._make_room", "connection.waiting_bytes >= waiting")],
+        "rooms/test_held_bytes.py::test_a_client_that_reads_slowly_gets_all",
+    ),
     Mutant(
         "a position of another epoch is taken for one of this",
         [never("Page.follows", "after.epoch != self.newest.epoch")],

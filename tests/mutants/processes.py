@@ -5,6 +5,7 @@ from .mutant import Mutant
 
 _BUS = "rooms/test_bus.py"
 _CROWDS = "rooms/test_crowds.py"
+_LEASES = "rooms/test_leases.py"
 
 MUTANTS = [
     Mutant(
@@ -90,12 +91,34 @@ MUTANTS = [
     ),
     Mutant(
         "a process that cannot list the rooms does not tell that it lives",
-        [replace("StreamKeeper.check", "failure = error", "raise error")],
+        [replace("StreamKeeper.check", "await self._renew_leases()", "await self._compare()")],
         "rooms/test_checks.py::test_the_roll_is_called_though_the_rooms_cannot_be_listed",
     ),
     Mutant(
+        "one room's failure ends the heartbeat of all",
+        [replace("Links.attempt", "Exception", "KeyError")],
+        f"{_LEASES}::test_a_room_that_fails_costs_no_other_its_lease",
+    ),
+    Mutant(
+        "a heartbeat stops at the first room that fails",
+        [replace("StreamKeeper._each", "done += ...", "...\nif not all(done):\n    break")],
+        f"{_LEASES}::test_a_room_that_fails_costs_no_other_its_lease",
+    ),
+    Mutant(
+        "leases are renewed behind the room store",
+        [
+            remove("StreamKeeper.keep", "tasks.create_task(self._keep_leases())"),
+            replace(
+                "StreamKeeper._compare",
+                "stored = ...",
+                "...\nawait self._renew_leases()",
+            ),
+        ],
+        f"{_LEASES}::test_a_room_store_that_hangs_costs_no_room_its_lease",
+    ),
+    Mutant(
         "a long outage ends the checks",
-        [replace("StreamKeeper._pause", "min(failures, 10)", "failures")],
+        [replace("Tuning.pause", "min(failures, 10)", "failures")],
         "rooms/test_checks.py::test_the_keeper_outlives_a_long_outage",
     ),
     Mutant(
@@ -105,7 +128,7 @@ MUTANTS = [
     ),
     Mutant(
         "a crowd leaves without a pause",
-        [remove("StreamKeeper.leave", "await self._turns.take()")],
+        [remove("Departures.leave", "await self._turns.take()")],
         f"{_CROWDS}::test_a_crowd_that_leaves_lets_others_run_in_between",
     ),
     Mutant(

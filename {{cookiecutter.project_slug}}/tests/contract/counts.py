@@ -8,12 +8,17 @@ from {{cookiecutter.__package}}.rooms import metrics
 
 
 def read(text: str) -> Counter[str]:
-    """Read all samples but buckets, by their names; a row of the close table counts as a name."""
+    """Read all samples but buckets, by their names; a row or a kind counts as a name."""
     families = text_string_to_metric_families(text)
     samples = [sample for family in families for sample in family.samples]
-    assert all(sample.labels.keys() <= {"row", "le"} for sample in samples), "labels without bound"
+    bounded = {"row", "kind", "le"}
+    assert all(sample.labels.keys() <= bounded for sample in samples), "labels without bound"
     return Counter(
-        {one.labels.get("row", one.name): one.value for one in samples if "le" not in one.labels}
+        {
+            one.labels.get("row") or one.labels.get("kind") or one.name: one.value
+            for one in samples
+            if "le" not in one.labels
+        }
     )
 
 

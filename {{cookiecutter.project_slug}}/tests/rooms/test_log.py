@@ -55,6 +55,28 @@ async def test_a_page_is_as_long_as_was_asked_for(log: Log) -> None:
     assert await texts_after(log, first, limit=0) == []
 
 
+async def test_a_page_has_no_more_bytes_than_was_asked_for(log: Log) -> None:
+    start = (await log.read("attic", None, 0)).newest
+    await say(log, "a" * 30, "é" * 15, "c" * 31, "d", "e" * 100)
+
+    async def lengths(after: int, max_bytes: int) -> list[int]:
+        page = await log.read("attic", Position(start.epoch, after), 100, max_bytes)
+        assert page.newest.offset == 5
+        return [len(entry.text.encode()) for entry in page.entries]
+
+    assert await lengths(0, 60) == [30, 30]
+    assert await lengths(0, 59) == [30]
+    assert await lengths(2, 32) == [31, 1]
+    assert await lengths(0, 1_000) == [30, 30, 31, 1, 100]
+
+
+async def test_a_message_larger_than_a_page_is_a_page_of_its_own(log: Log) -> None:
+    first = await say(log, "one")
+    await say(log, "x" * 100, "three")
+    page = await log.read("attic", first, 100, 10)
+    assert [entry.text for entry in page.entries] == ["x" * 100]
+
+
 async def test_without_a_position_nothing_is_read(log: Log) -> None:
     newest = await say(log, "one", "two")
     assert await log.read("attic", None, 100) == (newest, [])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from {{cookiecutter.__package}}.rooms.backends.interfaces import (
+    PAGE_BYTES,
     Appended,
     Backend,
     Page,
@@ -69,9 +70,11 @@ class SlowLog:
         await self._world.travel()
         return appended
 
-    async def read(self, room: str, after: Position | None, limit: int) -> Page:
+    async def read(
+        self, room: str, after: Position | None, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> Page:
         await self._world.travel()
-        page = await self._world.log.read(room, after, limit)
+        page = await self._world.log.read(room, after, limit, max_bytes)
         await self._world.travel()
         return page
 

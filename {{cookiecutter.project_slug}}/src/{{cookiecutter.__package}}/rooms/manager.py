@@ -26,7 +26,7 @@ from .errors import MemberNotFoundError, MessageTooLargeError, RoomNotFoundError
 from .names import is_room_name
 from .protocol import frames
 from .protocol.closes import Advice, Close, CloseConnection
-from .protocol.events import EVERYWHERE, Ephemeral, MemberJoined, Removed, RoomDeleted, SessionEnded
+from .protocol.events import EVERYWHERE, Ephemeral, Removed, RoomDeleted, SessionEnded
 from .protocol.positions import Position
 from .registry import RoomRegistry
 from .tasks import end_tasks
@@ -262,12 +262,8 @@ class ConnectionManager(RoomRegistry):
         stream = await self._streams.attach(room, connection)
         connection.joining = True
         try:
-            came = await self._join(connection, stream)
+            await stream.join(connection, room.capacity or self.config.room_capacity)
             connection.joined = True
-            if room.presence:
-                stream.apply_snapshot(await self.backend.presence.members(room.name))
-            if came and room.presence:
-                await self._streams.send(room.name, came)
         finally:
             # It may have left before it had joined.
             if connection.ending:
@@ -276,28 +272,16 @@ class ConnectionManager(RoomRegistry):
             self._expire_at(connection)
         return stream
 
-    async def _join(self, connection: Connection, stream: Stream) -> MemberJoined | None:
-        capacity = stream.room.capacity or self.config.room_capacity
-        join = partial(
-            self.backend.presence.join, stream.room.name, connection.user, connection.id, capacity
-        )
-        try:
-            return await join()
-        except CloseConnection:
-            # Members of a process that died may still be counted.
-            await self._streams.heartbeat(stream)
-            return await join()
-
     async def _open(self, connection: Connection, stream: Stream, after: str | None) -> None:
         position = Position.parse(after) if after else None
         stream.hold(connection)
-        page = await self._streams.read(stream, position)
+        page = await stream.read(position)
         if connection.ending:
             return
         recovered = None if after is None else position is not None and page.follows(position)
         if position is None or not recovered:
             position, page = page.newest, Page(page.newest, [])
-        members = sorted(stream.members | {connection.user}) if stream.room.presence else None
+        members = sorted(stream.members.names | {connection.user}) if stream.room.presence else None
         welcome = frames.Welcome(
             room=connection.room,
             user=connection.user,
@@ -308,7 +292,7 @@ class ConnectionManager(RoomRegistry):
         self._answer(connection, welcome)
         connection.opened = True
         record_join(connection)
-        await self._streams.follow(stream, connection, position, page)
+        await stream.follow(connection, position, page)
 
     async def _act(self, connection: Connection, received: str | bytes) -> None:
         if not connection.rate.allow():

@@ -37,12 +37,18 @@ OUTBOX_BYTES = _gauge("rooms_outbox_bytes", "What waits to be written to clients
 DROPPED_BYTES = _counter("rooms_outbox_dropped_bytes", "What waited for who read too slowly.")
 GAPS_REPAIRED = _counter("rooms_gaps_repaired", "Times that missed messages came from the log.")
 BELLS_UNREADABLE = _counter("rooms_bells_unreadable", "Messages between processes, not understood.")
+CHECK_FAILURES = _counter(
+    "rooms_check_failures", "Times that a room could not be kept in step, by what failed.", ["kind"]
+)
 REDIS_SECONDS = _seconds("rooms_redis_seconds", "How long Redis took to answer, or to fail.")
 REDIS_ERRORS = _counter("rooms_redis_errors", "Times that Redis could not be reached, or refused.")
 FILES_EXHAUSTED = _counter(
     "rooms_open_files_exhausted", "Checks, ten a second, that found no file left to open."
 )
 LOG_LINES_DROPPED = _counter("rooms_log_lines_dropped", "Lines that the log did not take in time.")
+
+for _kind in ("bus", "departures", "heartbeat", "log", "members", "open", "repair", "room_store"):
+    CHECK_FAILURES.labels(_kind)
 
 
 def expose() -> bytes:

@@ -11,6 +11,9 @@ from typing import NamedTuple, Protocol
 from ..protocol.events import Entry, Event, MemberJoined, MemberLeft
 from ..protocol.positions import Position
 
+# More at once only waits longer, in memory.
+PAGE_BYTES = 65_536
+
 
 class Page(NamedTuple):
     """The messages that follow a position, or the first of them; and the newest position."""
@@ -107,8 +110,13 @@ class Log(Protocol):
             LogLostError: the log does not have `expected_position`, which it gave out before.
         """
 
-    async def read(self, room: str, after: Position | None, limit: int) -> Page:
-        """Read up to `limit` messages after a position; none without a position."""
+    async def read(
+        self, room: str, after: Position | None, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> Page:
+        """Read up to `limit` messages after a position; none without a position.
+
+        The first may be of any size, and all together have up to `max_bytes`.
+        """
 
     async def reset_epoch(self, room: str, expected_position: Position) -> None:
         """Give the log a new epoch, if it has not got `known` any more."""

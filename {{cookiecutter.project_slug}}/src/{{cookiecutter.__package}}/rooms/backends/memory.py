@@ -9,7 +9,7 @@ from ..errors import LogLostError
 from ..protocol.closes import Close, CloseConnection
 from ..protocol.events import Entry, Event, MemberJoined, MemberLeft
 from ..protocol.positions import Position
-from .interfaces import Appended, Backend, Heartbeat, Page, PresenceSnapshot
+from .interfaces import PAGE_BYTES, Appended, Backend, Heartbeat, Page, PresenceSnapshot
 
 # For how many messages at the least it is known that they were said.
 FEWEST_REMEMBERED = 1_000
@@ -84,8 +84,10 @@ class MemoryLog:
         await self._bus.send(room, Entry(epoch=position.epoch, offset=position.offset, text=text))
         return Appended(position, duplicate=False)
 
-    async def read(self, room: str, after: Position | None, limit: int) -> Page:
-        """Read up to `limit` messages after a position."""
+    async def read(
+        self, room: str, after: Position | None, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> Page:
+        """Read up to `limit` messages after a position, no more than `max_bytes` of them."""
         if room not in self._rooms and room not in self._bus.rooms:
             return Page(Position(0, 0), [])
         log = self._log(room)
@@ -95,10 +97,12 @@ class MemoryLog:
         start = len(log.texts) - missed
         texts = islice(log.texts, start, start + limit)
         first = log.newest.offset - missed + 1
-        entries = [
-            Entry(epoch=after.epoch, offset=offset, text=text)
-            for offset, text in enumerate(texts, first)
-        ]
+        entries: list[Entry] = []
+        for offset, text in enumerate(texts, first):
+            max_bytes -= len(text.encode())
+            if max_bytes < 0 and entries:
+                break
+            entries.append(Entry(epoch=after.epoch, offset=offset, text=text))
         return Page(log.newest, entries)
 
     async def reset_epoch(self, room: str, expected_position: Position) -> None:

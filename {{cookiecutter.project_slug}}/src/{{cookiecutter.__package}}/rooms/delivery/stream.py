@@ -1,216 +1,271 @@
-"""What one process knows of one room, and which connections it tells."""
+"""One room in this process: which connections are in it, and what they are told."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from contextlib import suppress
+from functools import partial
 
 from .. import metrics
-from ..backends.interfaces import PresenceSnapshot, Room
+from ..backends.interfaces import Heartbeat, Page, Room
 from ..connections.connection import Connection
+from ..errors import UnavailableError
 from ..protocol import frames
+from ..protocol.closes import Close, CloseConnection
 from ..protocol.events import Entry, Ephemeral, MemberJoined, MemberLeft
 from ..protocol.positions import Position
+from ..tasks import end_tasks
+from .fanout import Fanout
+from .links import Links
+from .member_list import MemberList
 
-# More in one write only waits longer for a slow reader.
-_LARGEST_BATCH = 65_536
-# Those who speak at the same time are heard within a few rounds of the event loop.
-_MOST_ROUNDS = 8
-
-
-class JoinBuffer:
-    """Live messages that wait until a connection has been told what came before them."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._left = max_bytes
-        self.messages: list[tuple[Position, frames.Encoded]] = []
-        self.overflowed = False
-
-    def put(self, position: Position, frame: frames.Encoded) -> None:
-        """Keep a message, or none at all once they are too many: the log has them."""
-        self._left -= frame.size
-        self.overflowed = self.overflowed or self._left < 0
-        if self.overflowed:
-            self.messages.clear()
-        else:
-            self.messages.append((position, frame))
+logger = logging.getLogger(__name__)
 
 
 class Stream:
-    """Passes on a room's messages in order and without a gap, and who comes and goes.
+    """Keeps a room's connections in step with its log and its members, from its first one on.
 
-    `cursor` is the newest message that was passed on; `behind` is set when one may be missing.
+    A stream that is `lost` passes nothing on any more: who comes next needs a new one.
     """
 
-    def __init__(self, room: Room, held_bytes: int, drop: Callable[[Connection], None]) -> None:
+    def __init__(self, room: Room, links: Links) -> None:
         self.room = room
-        self.cursor = Position(0, 0)
-        self.version = 0
-        self.members: set[str] = set()
         self.connections: set[Connection] = set()
-        self.behind = False
-        self.lost = False
-        self._held_bytes = held_bytes
-        self._drop = drop
-        self._live: set[Connection] = set()
-        # What is told until a round of the event loop brings nothing more is written at once.
-        self._untold: list[frames.Encoded] = []
-        # How many of these a member knows already, or is not to be told.
-        self._known: dict[Connection, int] = {}
-        self._held: dict[Connection, JoinBuffer] = {}
-        self._waiting: list[tuple[Position, asyncio.Future[None]]] = []
+        self.fanout = Fanout(lambda slow: links.end(slow, Close.READS_TOO_SLOWLY))
+        self.members = MemberList(self.fanout.tell_all)
+        self._links = links
+        self._page_bytes = min(links.tuning.page_bytes, links.max_bytes // 4)
+        self._joined: set[Connection] = set()
+        self._heartbeat: tuple[int, Heartbeat] | None = None
+        self._begun, self._lost = asyncio.Event(), asyncio.Event()
+        self._following = False
+        # Set when a message or a member may be missing.
+        self._behind = False
+        self._worker = asyncio.create_task(self._begin())
 
-    def begin(self, cursor: Position) -> None:
-        """Start after a position."""
-        self.cursor = cursor
-        self._wake()
+    @property
+    def lost(self) -> bool:
+        """Whether its connections can't be told what they missed."""
+        return self._lost.is_set()
 
-    def hold(self, connection: Connection) -> None:
-        """Keep live messages back from a connection, up to `held_bytes`."""
-        self._held[connection] = JoinBuffer(self._held_bytes)
+    @property
+    def expected_position(self) -> Position | None:
+        """The newest message that the log must have; None unless the stream follows the log."""
+        return self.fanout.cursor if self._following else None
 
-    def release(self, connection: Connection, seen: Position) -> bool:
-        """Pass on what was kept back and is newer than `seen`; False if that was too much."""
-        held = self._held[connection]
-        if held.overflowed:
-            return False
-        del self._held[connection]
-        self._live.add(connection)
-        self._known[connection] = len(self._untold)
-        newer = [frame for position, frame in held.messages if position > seen]
-        metrics.DELIVERIES.inc(len(newer))
-        self._tell_each(connection, newer)
-        return True
+    async def attach(self, connection: Connection) -> None:
+        """Add a connection, once the stream has begun.
 
-    def forget(self, connection: Connection) -> None:
-        """Tell a connection nothing more."""
+        Raises:
+            UnavailableError: it could not begin.
+        """
+        self.connections.add(connection)
+        await self._begun.wait()
+        if self.lost:
+            raise UnavailableError
+
+    def detach(self, connection: Connection) -> None:
+        """Stop delivering to a connection."""
         self.connections.discard(connection)
-        self._live.discard(connection)
-        self._known.pop(connection, None)
-        self._held.pop(connection, None)
+        self._joined.discard(connection)
+        self.fanout.forget(connection)
 
-    def apply(self, event: Entry | MemberJoined | MemberLeft | Ephemeral) -> bool:
-        """Pass on what happened, unless that was done; False if something before it is missing."""
+    async def join(self, connection: Connection, capacity: int) -> None:
+        """Make a connection's user a member, and tell the others.
+
+        Raises:
+            CloseConnection: the room is full.
+        """
+        name, presence = self.room.name, self._links.presence
+        join = partial(presence.join, name, connection.user, connection.id, capacity)
+        try:
+            came = await join()
+        except CloseConnection:
+            # Members of a process that died may still be counted.
+            await self.renew_lease()
+            await self.update_members()
+            came = await join()
+        if connection in self.connections:
+            self._joined.add(connection)
+        if self.room.presence:
+            self.members.apply_snapshot(await presence.members(name))
+            if came:
+                await self._links.send(name, came)
+
+    def apply(self, event: Entry | MemberJoined | MemberLeft | Ephemeral) -> None:
+        """Pass on what happened; repair the stream if something before it is missing."""
         match event:
             case Entry():
-                return self._say(event)
+                done = self.fanout.apply(event)
             case Ephemeral():
-                self._tell_live(frames.as_frame(event.text))
-                return True
+                self.fanout.tell_live(frames.as_frame(event.text))
+                done = True
             case _:
-                return self._change(event)
+                done = self.members.apply(event)
+        if not done:
+            self.repair()
 
-    def _say(self, entry: Entry) -> bool:
-        position = entry.position
-        if position <= self.cursor:
-            return True
-        if position != (self.cursor.epoch, self.cursor.offset + 1):
-            return False
-        self.cursor = position
-        frame = frames.encode_entry(entry)
-        for held in self._held.values():
-            held.put(position, frame)
-        self._tell_live(frame)
-        metrics.MESSAGES_OUT.inc()
-        metrics.DELIVERIES.inc(len(self._live))
-        self._wake()
-        return True
+    def repair(self) -> None:
+        """Read soon what is missing, and again until that succeeds."""
+        self._behind = True
+        if self._worker.done():
+            self._worker = asyncio.create_task(self._repair())
 
-    def _change(self, event: MemberJoined | MemberLeft) -> bool:
-        if event.version <= self.version:
-            return True
-        if event.version != self.version + 1:
-            return False
-        self.version = event.version
-        if isinstance(event, MemberJoined):
-            self._pass_on({event.user} - self.members, set())
-        else:
-            self._pass_on(set(), {event.user} & self.members)
-        return True
+    def publish(self, entry: Entry) -> None:
+        """Pass on what was said here; what was said before it may still be on its way."""
+        if not self.fanout.apply(entry) and not self._begun.is_set():
+            self._behind = True
 
-    def apply_snapshot(self, attendance: PresenceSnapshot) -> None:
-        """Pass on what is new about who is here."""
-        if attendance.version > self.version:
-            self.version = attendance.version
-            now = set(attendance.members)
-            self._pass_on(now - self.members, self.members - now)
-
-    def _pass_on(self, came: set[str], went: set[str]) -> None:
-        self.members -= went
-        self.members |= came
-        news = [
-            *(frames.encode(frames.Left(user=user)) for user in sorted(went)),
-            *(frames.encode(frames.Joined(user=user)) for user in sorted(came)),
-        ]
-        for frame in news:
-            self._tell_live(frame)
-            entering = [one for one in self._held if one.opened]
-            self._drop_all([one for one in entering if not one.send(frame)])
-
-    async def reached(self, position: Position, seconds: float) -> bool:
-        """Wait until a message was passed on; False if that took too long."""
-        if self.cursor >= position or self.lost:
-            return True
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append((position, future))
+    async def wait_for(self, position: Position) -> None:
+        """Wait until a message was passed on, or is to be read soon."""
         try:
-            async with asyncio.timeout(seconds):
-                await future
-        except TimeoutError:
-            return False
-        return True
+            await self.reach(position)
+        except UnavailableError:
+            self.repair()
 
-    def tell(self, connection: Connection) -> None:
-        """Tell one member what waits, before anything else is sent to it."""
-        if connection in self._live:
-            known = self._known.get(connection, 0)
-            self._known[connection] = len(self._untold)
-            self._tell_each(connection, self._untold[known:])
+    async def reach(self, position: Position) -> None:
+        """Wait until a message was passed on; read it from the log if no bell tells of it."""
+        if not await self.fanout.reached(position, self._links.tuning.bell_seconds):
+            await self.catch_up()
 
-    def flush(self) -> None:
-        """Tell the members what waits."""
-        untold, self._untold = self._untold, []
-        known, self._known = self._known, {}
-        others = self._live - known.keys()
-        for batch in frames.batches(untold, _LARGEST_BATCH):
-            self._drop_all([one for one in others if not one.send_batch(batch)])
-        for connection, count in known.items():
-            self._tell_each(connection, untold[count:])
+    async def catch_up(self) -> None:
+        """Pass on what the log has and no bell told of."""
+        await self._begun.wait()
+        while not self.lost:
+            after = self.fanout.cursor
+            page = await self.read(after)
+            if not page.follows(after):
+                logger.warning("What was said in the room %r is lost in part", self.room.name)
+                await self._links.log.reset_epoch(self.room.name, after)
+                self._lose()
+                return
+            if page.entries and page.entries[-1].position > self.fanout.cursor:
+                metrics.GAPS_REPAIRED.inc()
+                self._links.bus.report_gap(self.room.name)
+            for entry in page.entries:
+                self.fanout.apply(entry)
+            if self.fanout.cursor >= page.newest:
+                return
+
+    async def read(self, after: Position | None) -> Page:
+        """Read a page of what follows a position."""
+        limit = self._links.tuning.page
+        return await self._links.log.read(self.room.name, after, limit, self._page_bytes)
+
+    def hold(self, connection: Connection) -> None:
+        """Keep live messages back from a connection until `follow` has told it what came before."""
+        # The rest is for a page of what came before.
+        self.fanout.hold(connection, self._links.max_bytes - self._page_bytes)
+
+    async def follow(self, connection: Connection, seen: Position, page: Page) -> None:
+        """Tell a connection what comes after `seen`: from this page on, then as it is said."""
+        while True:
+            while page.entries and not connection.ending:
+                # In one place and in one form at a time, as it counts once.
+                seen = page.entries[0].position
+                frame = frames.encode_entry(page.entries.pop(0))
+                await self._make_room(connection, frame.size)
+                connection.send(frame)
+                metrics.DELIVERIES.inc()
+            await self.reach(page.newest)
+            if connection.ending or (seen >= page.newest and self.fanout.release(connection, seen)):
+                return
+            self.hold(connection)
+            await self._make_room(connection, self._page_bytes)
+            page = await self.read(seen)
+            if not page.follows(seen):
+                self._links.end(connection, Close.READS_TOO_SLOWLY)
+
+    async def renew_lease(self) -> None:
+        """Tell that this process lives."""
+        version = self.members.version
+        self._heartbeat = version, await self._links.presence.heartbeat(self.room.name)
+
+    async def update_members(self) -> None:
+        """Apply what the last heartbeat found: who came, went, died or was removed."""
+        if self._heartbeat is None:
+            return
+        (version, found), self._heartbeat = self._heartbeat, None
+        name = self.room.name
+        if found.version < version:
+            self.members.forget_version()
+        for event in found.went if self.room.presence else ():
+            await self._links.send(name, event)
+        self._end([one for one in self.connections if one.id in found.removed], Close.REMOVED)
+        if found.lost:
+            await self._join_again()
+        if self.room.presence and found.version != self.members.version:
+            self.members.apply_snapshot(await self._links.presence.members(name))
 
     def invalidate(self) -> None:
-        """Give up: what was missed can't be told."""
-        self.flush()
-        self.lost = True
-        self._wake()
+        """Pass nothing on any more: what was missed can't be told."""
+        self._following = False
+        self.fanout.close()
+        self._lost.set()
 
-    def _tell_live(self, frame: frames.Encoded) -> None:
-        if not self._live:
-            return
-        if not self._untold:
-            asyncio.get_running_loop().call_soon(self._end_round, 0, _MOST_ROUNDS)
-        self._untold.append(frame)
+    async def stop(self) -> None:
+        """End what is under way."""
+        await end_tasks(self._worker)
 
-    def _end_round(self, known: int, rounds: int) -> None:
-        """Tell the members what waits, unless more than the `known` frames came meanwhile."""
-        untold = len(self._untold)
-        if untold > known and rounds:
-            asyncio.get_running_loop().call_soon(self._end_round, untold, rounds - 1)
-        else:
-            self.flush()
+    async def _begin(self) -> None:
+        try:
+            if not await self._links.attempt("open", self.room.name, self._open):
+                self.invalidate()
+        finally:
+            self._begun.set()
+        await self._repair()
 
-    def _tell_each(self, connection: Connection, news: list[frames.Encoded]) -> None:
-        if not all(map(connection.send, news)):
-            self._drop(connection)
+    async def _open(self) -> None:
+        await self._links.bus.subscribe(self.room.name)
+        page = await self._links.log.read(self.room.name, None, 0)
+        self.fanout.begin(page.newest)
+        self._following = True
 
-    def _drop_all(self, slow: Iterable[Connection]) -> None:
-        for connection in slow:
-            self._drop(connection)
+    async def _repair(self) -> None:
+        failures = 0
+        while self._behind and not self.lost:
+            self._behind = False
+            if not await self._links.attempt("repair", self.room.name, self._check):
+                self._behind = True
+                failures += 1
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._links.tuning.pause(failures)):
+                        await self._lost.wait()
 
-    def _wake(self) -> None:
-        if not self._waiting:
-            return
-        still = []
-        for position, future in self._waiting:
-            if position > self.cursor and not self.lost:
-                still.append((position, future))
-            elif not future.done():
-                future.set_result(None)
-        self._waiting = still
+    async def _check(self) -> None:
+        await self.catch_up()
+        await self.renew_lease()
+        await self.update_members()
+
+    async def _join_again(self) -> None:
+        for connection in list(self._joined):
+            try:
+                came = await self._links.presence.join(
+                    self.room.name, connection.user, connection.id
+                )
+            finally:
+                if connection.ending:
+                    self._links.departures.leave_later(connection)
+            if came and self.room.presence and not connection.ending:
+                await self._links.send(self.room.name, came)
+
+    async def _make_room(self, connection: Connection, size: int) -> None:
+        """Wait until the outbox has room for more; end a connection that takes nothing."""
+        while waiting := connection.waiting_bytes:
+            held = waiting + self.fanout.held_bytes(connection)
+            if connection.ending or held + size <= self._links.max_bytes:
+                return
+            try:
+                async with asyncio.timeout(self._links.tuning.stalled_seconds):
+                    await connection.drained()
+            except TimeoutError:
+                if connection.waiting_bytes >= waiting:
+                    self._links.end(connection, Close.READS_TOO_SLOWLY)
+
+    def _lose(self) -> None:
+        """End those who can't be told what they missed."""
+        self.invalidate()
+        self._end(list(self.connections), Close.SERVICE_RESTART)
+
+    def _end(self, connections: list[Connection], close: Close) -> None:
+        for connection in connections:
+            self._links.end(connection, close)

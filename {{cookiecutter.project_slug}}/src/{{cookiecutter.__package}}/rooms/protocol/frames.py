@@ -169,17 +169,21 @@ class LastWords(Frame):
 
 
 class Encoded(NamedTuple):
-    """A frame as it travels: its text, the size of that in bytes, and all that goes on the wire."""
+    """A frame as it travels: the size of its text in bytes, and all that goes on the wire."""
 
-    text: str
     size: int
     wire: bytes
+
+    @property
+    def text(self) -> str:
+        """Its text, which is not kept beside the wire's form: many frames may wait."""
+        return self.wire[-self.size :].decode()
 
 
 def as_frame(text: str) -> Encoded:
     """Make a text frame (RFC 6455) of what is JSON already, once for all who get it."""
     data = text.encode()
-    return Encoded(text, len(data), WireFrame(Opcode.TEXT, data).serialize(mask=False))
+    return Encoded(len(data), WireFrame(Opcode.TEXT, data).serialize(mask=False))
 
 
 def encode(frame: Frame) -> Encoded:

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from ...errors import LogLostError
 from ...protocol.events import Entry
 from ...protocol.positions import Position
-from ..interfaces import Appended, Page
+from ..interfaces import PAGE_BYTES, Appended, Page
 from ..memory import FEWEST_REMEMBERED
 from .client import Keyspace, call, script
 
@@ -43,9 +43,11 @@ class RedisLog:
         epoch, offset, duplicate = found
         return Appended(Position(int(epoch), int(offset)), duplicate=bool(duplicate))
 
-    async def read(self, room: str, after: Position | None, limit: int) -> Page:
-        """Read up to `limit` messages after a position."""
-        args = (*(after or ("", "")), limit, _IDLE_SECONDS)
+    async def read(
+        self, room: str, after: Position | None, limit: int, max_bytes: int = PAGE_BYTES
+    ) -> Page:
+        """Read up to `limit` messages after a position, no more than `max_bytes` of them."""
+        args = (*(after or ("", "")), limit, _IDLE_SECONDS, max_bytes)
         epoch, offset, found = await self._read(self._keys(room), args)
         return Page(Position(int(epoch), int(offset)), [_entry(*one) for one in found])
 

@@ -1,5 +1,6 @@
 -- Reads what follows a position; begins the log if there is none.
--- KEYS: head, messages, ids. ARGV: after epoch, after offset, limit, ttl in seconds.
+-- KEYS: head, messages, ids. ARGV: after epoch, after offset, limit, ttl in seconds,
+-- limit in bytes, but for the first message.
 -- Returns the newest message's epoch and offset, and the messages as XRANGE does.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
 local epoch, offset = head[1], tonumber(head[2])
@@ -15,5 +16,22 @@ end
 if ARGV[1] ~= epoch or ARGV[3] == '0' then
   return {epoch, offset, {}}
 end
-local first = '(' .. epoch .. '-' .. ARGV[2]
-return {epoch, offset, redis.call('XRANGE', KEYS[2], first, '+', 'COUNT', ARGV[3])}
+local found, size = {}, 0
+local after = '(' .. epoch .. '-' .. ARGV[2]
+while #found < tonumber(ARGV[3]) do
+  -- One, two, four and so on: messages may be large.
+  local count = math.min(ARGV[3] - #found, #found + 1)
+  local some = redis.call('XRANGE', KEYS[2], after, '+', 'COUNT', count)
+  for _, message in ipairs(some) do
+    size = size + #message[2][2]
+    if size > tonumber(ARGV[5]) and #found > 0 then
+      return {epoch, offset, found}
+    end
+    table.insert(found, message)
+    after = '(' .. message[1]
+  end
+  if #some < count then
+    break
+  end
+end
+return {epoch, offset, found}

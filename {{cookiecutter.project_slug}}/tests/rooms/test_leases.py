@@ -1,0 +1,110 @@
+"""What fails for one room, or in the room store, costs no other room its lease."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from {{cookiecutter.__package}}.rooms import metrics
+from {{cookiecutter.__package}}.rooms.backends.redis.backend import RedisBackend
+from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
+from {{cookiecutter.__package}}.rooms.errors import UnavailableError
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
+
+from ..fakes import Socket, fail
+from ..redis_server import RedisServer
+
+ROOMS = [f"room-{number}" for number in range(40)]
+LEASE_SECONDS = 1.0
+Make = Callable[..., ConnectionManager]
+
+
+@asynccontextmanager
+async def living(
+    make_manager: Make, redis_server: RedisServer
+) -> AsyncIterator[tuple[ConnectionManager, RedisBackend]]:
+    """A process with a member in each room, whose leases are short."""
+    made = make_manager(redis_url=redis_server.url)
+    backend, presence = made.backend, made.backend.presence
+    assert isinstance(backend, RedisBackend)
+    assert isinstance(presence, RedisPresence)
+    short = RedisPresence(backend.redis, presence.keyspace, LEASE_SECONDS)
+    tuning = Tuning(check_seconds=LEASE_SECONDS / 4)
+    manager = ConnectionManager(
+        made.config, made.store, replace(backend, presence=short), tuning=tuning
+    )
+    socket = Socket()
+    for room in ROOMS:
+        await manager.create_room(room)
+    here = [await manager.connect(room, socket.send, socket.close) for room in ROOMS]
+    await manager.start()
+    yield manager, backend
+    for connection in here:
+        await manager.disconnect(connection)
+    await manager.stop()
+
+
+async def lost(backend: RedisBackend, rooms: list[str]) -> list[str]:
+    """The rooms whose members another process takes for dead."""
+    return [room for room in rooms if (await backend.presence.heartbeat(room)).went]
+
+
+def failures(kind: str) -> float:
+    """How often this was counted."""
+    [family] = metrics.CHECK_FAILURES.collect()
+    counts = {one.labels["kind"]: one.value for one in family.samples}
+    return counts[kind]
+
+
+async def test_a_room_that_fails_costs_no_other_its_lease(
+    make_manager: Make, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = failures("heartbeat")
+    sick, *others = ROOMS
+    async with living(make_manager, redis_server) as (_, backend):
+        key = backend.presence.keyspace.key(sick, "removed")  # type: ignore[attr-defined]
+        await backend.redis.set(key, "garbage")
+        await asyncio.sleep(2 * LEASE_SECONDS)
+        assert await lost(backend, others) == []
+        await backend.redis.delete(key)
+    assert failures("heartbeat") > before + 1
+    told = [one for one in caplog.records if sick in one.getMessage()]
+    assert [(one.levelno, "heartbeat" in one.getMessage()) for one in told] == [
+        (logging.WARNING, True)
+    ]
+
+
+@pytest.mark.parametrize("error", [UnavailableError(), RuntimeError("no such table")])
+async def test_a_room_store_that_is_away_costs_no_room_its_lease(
+    error: Exception,
+    make_manager: Make,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = failures("room_store")
+    async with living(make_manager, redis_server) as (manager, backend):
+        with monkeypatch.context() as patched:
+            for call in ("get", "existing"):
+                fail(patched, manager.store, call, error)
+            await asyncio.sleep(2 * LEASE_SECONDS)
+            assert await lost(backend, ROOMS) == []
+    assert failures("room_store") > before + 1
+    assert caplog.text.count("cannot be kept in step (room_store)") == 1
+
+
+async def test_a_room_store_that_hangs_costs_no_room_its_lease(
+    make_manager: Make, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: object) -> set[str]:
+        await asyncio.Event().wait()
+        return set()
+
+    async with living(make_manager, redis_server) as (manager, backend):
+        monkeypatch.setattr(manager.store, "existing", hang)
+        await asyncio.sleep(2 * LEASE_SECONDS)
+        assert await lost(backend, ROOMS) == []
