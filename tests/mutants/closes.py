@@ -85,7 +85,7 @@ MUTANTS = [
     ),
     Mutant(
         "the close frame has another code than the close table",
-        [replace("Connection.finish", "row.code", "3999")],
+        [replace("Connection.close", "row.code", "3999")],
         ending("ROOM_NOT_FOUND"),
     ),
     Mutant(
@@ -95,7 +95,7 @@ MUTANTS = [
     ),
     Mutant(
         "the close frame has no reason",
-        [replace("Connection.finish", 'row.reason or ""', '""')],
+        [replace("Connection.close", 'row.reason or ""', '""')],
         ending("ROOM_NOT_FOUND"),
     ),
     Mutant(
@@ -111,7 +111,7 @@ MUTANTS = [
     # Last words and waiting messages come before the close, and nothing after it.
     Mutant(
         "last words are not sent",
-        [never("Connection.finish", "row.last_words")],
+        [never("Connection.close", "row.last_words")],
         ending("TOKEN_EXPIRED"),
     ),
     Mutant(
@@ -144,6 +144,11 @@ MUTANTS = [
         [never("Outbox.finish", "self.sealed")],
         "rooms/test_outbox.py::test_what_waits_comes_first_then_the_last_words_then_the_close_then_nothing",
     ),
+    Mutant(
+        "a connection goes back to a state that it had",
+        [replace("Connection._step", "self.state < to <= farthest", "to <= farthest")],
+        "rooms/test_connection.py::test_a_connection_takes_no_step_back_and_skips_none",
+    ),
     # A failure is logged and closes with 1011.
     Mutant(
         "an exception is swallowed",
@@ -162,7 +167,7 @@ MUTANTS = [
             replace(
                 "ConnectionManager._guarded",
                 "logger.exception(...)\nself.end(_, Close.INTERNAL_ERROR)",
-                'logger.exception("A connection failed", extra=facts(connection))',
+                'logger.exception("A connection failed", extra=connection.facts)',
             )
         ],
         ending("INTERNAL_ERROR"),
@@ -170,14 +175,16 @@ MUTANTS = [
     Mutant(
         "an exception that escapes the application is not told by a close with 1011",
         [always("_Watch.fail", "self.ended")],
-        "rooms/test_gate.py::test_what_the_application_does_not_end_ends_with_1011",
+        "rooms/test_socket_guard.py::test_what_the_application_does_not_end_ends_with_1011",
     ),
     # A stop closes every connection.
     Mutant(
         "a stop forgets the connections that are closing",
         [
             replace(
-                "ConnectionManager.end", "self._depart(_)", "...\nself._roster.remove(connection)"
+                "ConnectionManager.end",
+                "connection.close(...)",
+                "...\nself._roster.remove(connection)",
             )
         ],
         "rooms/test_drain.py::test_a_stuck_client_is_waited_for_but_no_longer_than_allowed",

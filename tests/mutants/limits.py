@@ -31,12 +31,12 @@ MUTANTS = [
     ),
     Mutant(
         "binary frames are ignored",
-        [replace("ConnectionManager._act", "raise CloseConnection(Close.BINARY_FRAME)", "return")],
+        [replace("InboundFrames.act", "raise CloseConnection(Close.BINARY_FRAME)", "return")],
         ending("BINARY_FRAME"),
     ),
     Mutant(
         "the rate of messages is not limited",
-        [never("ConnectionManager._act", "not connection.rate.allow()")],
+        [never("InboundFrames.act", "not connection.allow_message()")],
         ending("TOO_MANY_MESSAGES"),
     ),
     # Slow readers.

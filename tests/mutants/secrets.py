@@ -12,12 +12,12 @@ MUTANTS = [
     ),
     Mutant(
         "a token that expires ends no connection",
-        [never("ConnectionManager._expire_at", "when is not None")],
+        [never("Connection.expire_at", "when is not None")],
         "contract/test_tokens.py::test_a_token_expires_while_connected",
     ),
     Mutant(
         "a refreshed token is ignored",
-        [remove("ConnectionManager._refresh", "self._expire_at(...)")],
+        [remove("InboundFrames._refresh", "connection.expire_at(...)")],
         "contract/test_tokens.py::test_a_refresh_just_before_the_end_keeps_the_connection",
     ),
     Mutant(

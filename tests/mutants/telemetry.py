@@ -9,7 +9,7 @@ MUTANTS = [
         [
             replace(
                 "ConnectionManager._admit",
-                "connection.announced = _",
+                "connection.membership.admit(...)",
                 '...\nlogger.info("Who comes is %r", handshake)',
             )
         ],
@@ -40,12 +40,31 @@ MUTANTS = [
         "closes are counted under the wrong row",
         [
             replace(
-                "record_end",
+                "_record_close",
                 "metrics.CLOSES.labels(_)",
                 "metrics.CLOSES.labels(metrics.CLIENT_LEFT)",
             )
         ],
         ending("ROOM_NOT_FOUND"),
+    ),
+    Mutant(
+        "a close by the outbox is told as the client's",
+        [
+            replace(
+                "Connection._fail",
+                "self._end(...)",
+                "if not gone:\n"
+                "    row = Close.INTERNAL_ERROR.row\n"
+                "    self._outbox.finish(row.code, str(row.reason))\n"
+                "self._end(self, None)",
+            )
+        ],
+        "rooms/test_manager.py::test_a_send_that_fails_ends_the_connection_as_the_log_says",
+    ),
+    Mutant(
+        "no pong is counted as the client's leaving",
+        [replace("SocketProtocol.keepalive_timeout", "Close.NO_PONG", "None")],
+        ending("NO_PONG"),
     ),
     Mutant(
         "deliveries are not counted",

@@ -7,15 +7,19 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.auth.identities import Authenticator, Identity
 from {{cookiecutter.__package}}.rooms.backends.interfaces import Bus
-from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.connections.connection import Connection
+from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.events import Event
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
+from .clock import ManualClock
+from .configs import make_config
 from .waiting import within
 
 # A manager that checks its rooms when a test asks it to, and at no other moment.
@@ -29,6 +33,10 @@ class Socket:
         self.closed: int | None = None
         self.ended = asyncio.Event()
         self.frames: list[str] = []
+
+    @property
+    def transport(self) -> Transport:
+        return Transport(self.send, self.close)
 
     async def send(self, text: str) -> None:
         self.frames.append(text)
@@ -88,11 +96,17 @@ def identifying(manager: ConnectionManager, *authenticators: Authenticator) -> C
     )
 
 
+def make_connection(transport: Transport, outbox_bytes: int = 1_000) -> Connection:
+    """Make a connection that no manager knows."""
+    config = make_config(outbox_bytes=outbox_bytes, messages_per_second=0)
+    return Connection("attic", transport, config, ManualClock(), lambda *_: None)
+
+
 @asynccontextmanager
 async def inside(manager: ConnectionManager, handshake: Handshake) -> AsyncIterator[Listener]:
     """Be in the room `attic`."""
     listener = Listener()
-    connection = await manager.connect("attic", listener.send, listener.close, handshake)
+    connection = await manager.connect("attic", listener.transport, handshake)
     await connection.drained()
     yield listener
     await manager.disconnect(connection)

@@ -49,4 +49,6 @@ test("a close that the table does not know is a broken connection", () => {
   assert.equal(findClose(1006, ""), null);
   assert.equal(findClose(1008, "Something else"), null);
   assert.equal(findClose(1009, "whatever the library says").name, "TOO_BIG");
+  assert.equal(findClose(1011, "keepalive ping timeout").name, "NO_PONG");
+  assert.equal(findClose(1011, "Internal error").name, "INTERNAL_ERROR");
 });

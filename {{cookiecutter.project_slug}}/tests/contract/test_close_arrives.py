@@ -5,7 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -16,20 +16,17 @@ from websockets.frames import Frame
 
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.server.framing import Answer, Framing
 from {{cookiecutter.__package}}.server.http_protocol import RequestProtocol
 from {{cookiecutter.__package}}.server.middleware import App, Receive, Scope, Send
 from {{cookiecutter.__package}}.server.run import uvicorn_config
-from {{cookiecutter.__package}}.server.socket_protocol import (
-    Answer,
-    Framing,
-    SocketProtocol,
-)
+from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 
 from ..waiting import LIMIT_SECONDS, until, within
 from . import server
 from .conftest import Start
 from .server import serve
-from .service import KEY, Service
+from .service import KEY, Endpoint, Service
 
 # Masked with a key of zeros.
 MASK = bytes(4)
@@ -339,6 +336,32 @@ async def test_a_socket_that_has_not_reached_the_manager_is_told_of_a_stop(
     with pytest.raises(ConnectionClosed):
         await within("the close", client.recv())
     assert client.close_code == 1012
+
+
+async def test_an_application_that_sends_after_the_servers_own_close_finds_the_client_gone(
+    manager: ConnectionManager,
+) -> None:
+    raised: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+
+    async def sending(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await answer_lifespan(receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+        try:
+            await send({"type": "websocket.send", "text": "too late"})
+        except (OSError, RuntimeError) as error:
+            raised.set_result(error)
+
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(serve(sending, manager.config))
+        opening = Endpoint(address, manager.tokens).handshake()
+        reader, writer = await stack.enter_async_context(opening)
+        await within("the handshake", reader.readuntil(b"\r\n\r\n"))
+        writer.write(RESERVED)
+        assert isinstance(await within("an error", raised), OSError)
 
 
 async def test_an_application_that_refuses_a_handshake_is_heard(

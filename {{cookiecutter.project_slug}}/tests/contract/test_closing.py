@@ -16,6 +16,7 @@ from ..clock import ManualClock
 from ..configs import make_config
 from ..waiting import within
 from .conftest import Start
+from .counts import since, told
 from .server import serve
 from .service import Endpoint, Service
 
@@ -141,6 +142,29 @@ async def test_a_failure_while_coming_in_is_told_too(
     async with service.connect() as client:
         await client.expect_close(Close.INTERNAL_ERROR)
     assert "the store is out of reach" in caplog.text
+    caplog.clear()
+
+
+async def test_a_failing_adapter_is_told_of_as_any_failure(
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    before = told()
+    async with service.join("ann") as ann, service.join("bea") as bea:
+        await ann.expect("joined", user="bea")
+        with monkeypatch.context() as patched:
+            patched.setattr(service.manager, "receive", broken)
+            await bea.say("hello")
+            await bea.expect_close(Close.INTERNAL_ERROR)
+        await ann.expect("left", user="bea")
+        assert since(before)["INTERNAL_ERROR"] == 1
+    (line,) = [one for one in caplog.records if getattr(one, "row", "") == "INTERNAL_ERROR"]
+    assert vars(line)["user"] == "bea"
+    assert "a mistake" in caplog.text
     caplog.clear()
 
 

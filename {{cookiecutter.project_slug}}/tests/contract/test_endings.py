@@ -8,6 +8,7 @@ import pytest
 
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 
 from ..clock import ManualClock
 from ..waiting import within
@@ -188,6 +189,24 @@ async def internal_error(scene: Scene) -> None:
         scene.monkeypatch.setattr(scene.manager.backend.log, "append", broken)
         await client.say("hello")
         await client.expect_close(Close.INTERNAL_ERROR)
+
+
+@ends_with(Close.NO_PONG)
+async def no_pong(scene: Scene) -> None:
+    served: list[SocketProtocol] = []
+
+    def note(protocol: SocketProtocol) -> None:
+        served.append(protocol)
+
+    # The server's first ping would come after 20 s.
+    scene.monkeypatch.setattr(SocketProtocol, "start_keepalive", note)
+    async with scene.service.join("ann") as client:
+        client.socket.transport.pause_reading()
+        served[0].ping_timeout = 0.1
+        served[0].send_keepalive_ping()
+        await within("the connection to be forgotten", forgotten(scene.manager))
+        client.socket.transport.resume_reading()
+        await client.expect_close(Close.NO_PONG)
 
 
 @ends_with(Close.SERVICE_RESTART)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from {{cookiecutter.__package}}.rooms import errors
+from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.backends.interfaces import Page
 from {{cookiecutter.__package}}.rooms.backends.redis.client import connect
 from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
-from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.delivery.stream import Stream
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
@@ -34,7 +34,7 @@ async def test_a_check_sends_nobody_away_who_is_just_coming_in(
     for number, room in enumerate(ROOMS):
         await manager.create_room(room)
         sockets.append(socket := Socket())
-        coming = asyncio.create_task(manager.connect(room, socket.send, socket.close))
+        coming = asyncio.create_task(manager.connect(room, socket.transport))
         # At another moment each time.
         for _ in range(number):
             await asyncio.sleep(0)
@@ -52,7 +52,7 @@ async def test_a_message_sends_nobody_away_who_is_just_coming_in(
     await manager.create_room("attic")
     entered, go_on = slow_down(monkeypatch, manager.backend.bus, "subscribe")
     socket = Socket()
-    coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+    coming = asyncio.create_task(manager.connect("attic", socket.transport))
     await entered.wait()
     given_up, at_once = slow_down(monkeypatch, Stream, "catch_up")
     at_once.set()
@@ -91,7 +91,7 @@ async def test_what_is_said_while_a_room_is_opened_is_made_up_for_at_once(
     with monkeypatch.context() as patched:
         patched.setattr(manager.backend.log, "read", read_slowly)
         socket = Socket()
-        coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+        coming = asyncio.create_task(manager.connect("attic", socket.transport))
         await entered.wait()
     saying = asyncio.create_task(manager.publish("attic", "hello", "bea"))
     await within("it to be in the log", heard.wait())
@@ -131,10 +131,10 @@ async def test_rooms_that_are_entered_again_during_a_check_are_heard_of(
     socket = Socket()
     for room in ROOMS:
         await manager.create_room(room)
-        await manager.disconnect(await manager.connect(room, socket.send, socket.close))
+        await manager.disconnect(await manager.connect(room, socket.transport))
     checking = asyncio.create_task(manager.check())
     await left.wait()
-    here = [await manager.connect(room, socket.send, socket.close) for room in ROOMS]
+    here = [await manager.connect(room, socket.transport) for room in ROOMS]
     go_on.set()
     await checking
     assert heard >= set(ROOMS)
@@ -147,7 +147,7 @@ async def test_the_roll_is_called_though_the_rooms_cannot_be_listed(
 ) -> None:
     await manager.create_room("attic")
     socket = Socket()
-    connection = await manager.connect("attic", socket.send, socket.close)
+    connection = await manager.connect("attic", socket.transport)
     await manager.backend.presence.remove("attic", connection.user)
 
     async def away(_: object) -> None:
@@ -172,9 +172,7 @@ async def test_a_room_that_is_deleted_a_second_time_leaves_no_messages(
         await manager.close_room("attic")
     await manager.create_room("attic")
     socket = Socket()
-    connection = await manager.connect(
-        "attic", socket.send, socket.close, Handshake(after=position)
-    )
+    connection = await manager.connect("attic", socket.transport, Handshake(after=position))
     await connection.drained()
     assert '"recovered":false' in socket.frames[0]
     await manager.disconnect(connection)
@@ -186,7 +184,7 @@ async def test_who_leaves_while_joining_fails_is_no_member(
     await manager.create_room("attic")
     entered, go_on = slow_down(monkeypatch, manager.backend.presence, "join")
     socket = Socket()
-    coming = asyncio.create_task(manager.connect("attic", socket.send, socket.close))
+    coming = asyncio.create_task(manager.connect("attic", socket.transport))
     await entered.wait()
     await manager.close_room("attic")
     await within("the close", socket.ended.wait())
@@ -214,7 +212,7 @@ async def test_the_dead_keep_nobody_out(
     await redis.aclose()
     await asyncio.sleep(0.1)
     socket = Socket()
-    connection = await manager.connect("attic", socket.send, socket.close)
+    connection = await manager.connect("attic", socket.transport)
     assert await members(manager) == [connection.user]
     await manager.disconnect(connection)
 

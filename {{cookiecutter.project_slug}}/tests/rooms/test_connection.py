@@ -1,13 +1,19 @@
 """One client, without a room."""
 
 import asyncio
+from collections.abc import Callable
 
-from {{cookiecutter.__package}}.rooms.connections.connection import Connection
-from {{cookiecutter.__package}}.rooms.connections.outbox import Outbox
-from {{cookiecutter.__package}}.rooms.connections.rate import RateLimit
+import pytest
+
+from {{cookiecutter.__package}}.rooms.connections.connection import (
+    Connection,
+    State,
+)
+from {{cookiecutter.__package}}.rooms.connections.transport import Transport
+from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.frames import as_frame
 
-from ..clock import ManualClock
+from ..fakes import Socket, make_connection
 from ..waiting import within
 
 
@@ -21,9 +27,7 @@ async def test_what_must_be_told_waits_until_it_fits() -> None:
 
     async def close(_: int, __: str) -> None: ...
 
-    outbox = Outbox(send, close, 4)
-    rate = RateLimit(1, ManualClock())
-    connection = Connection("lobby", outbox, rate, rate)
+    connection = make_connection(Transport(send, close), outbox_bytes=4)
     await connection.send_when_fits(as_frame("abcd"))
     second = asyncio.create_task(connection.send_when_fits(as_frame("efgh")))
     await asyncio.sleep(0)
@@ -32,3 +36,44 @@ async def test_what_must_be_told_waits_until_it_fits() -> None:
     await within("room for the second", second)
     await connection.drained()
     assert sent == ["abcd", "efgh"]
+
+
+Step = Callable[[Connection], None]
+STEPS: dict[State, Step] = {
+    State.JOINING: Connection.join,
+    State.OPEN: Connection.open,
+    State.CLOSING: lambda one: one.close(Close.ROOM_CLOSED),
+    State.CLOSED: lambda one: one.forget(None),
+}
+ALLOWED = {
+    State.CONNECTING: {State.JOINING, State.CLOSING},
+    State.JOINING: {State.OPEN, State.CLOSING},
+    State.OPEN: {State.CLOSING},
+    State.CLOSING: {State.CLOSED},
+    State.CLOSED: set(),
+}
+
+
+@pytest.mark.parametrize("state", State, ids=lambda state: state.name)
+async def test_a_connection_takes_no_step_back_and_skips_none(state: State) -> None:
+    for after, step in STEPS.items():
+        connection = make_connection(Socket().transport)
+        for reached in State:
+            if State.CONNECTING < reached <= state:
+                STEPS[reached](connection)
+        if after in ALLOWED[state]:
+            step(connection)
+            assert connection.state is after
+        else:
+            with pytest.raises(RuntimeError, match=f"from {state.name} to {after.name}"):
+                step(connection)
+            assert connection.state is state
+        await connection.abandon()
+
+
+async def test_what_the_server_closed_with_counts_as_it_was_on_the_wire() -> None:
+    connection = make_connection(Socket().transport)
+    connection.close(Close.REMOVED)
+    await connection.abandon()
+    connection.forget(Close.TOO_BIG)
+    assert connection.closed_with is Close.TOO_BIG

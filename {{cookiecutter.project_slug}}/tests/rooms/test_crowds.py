@@ -46,8 +46,8 @@ async def test_a_crowd_that_leaves_lets_others_run_in_between(
 ) -> None:
     await manager.create_room("attic")
     socket = Socket()
-    witness = await manager.connect("attic", socket.send, socket.close)
-    comings = [manager.connect("attic", socket.send, socket.close) for _ in range(CROWD)]
+    witness = await manager.connect("attic", socket.transport)
+    comings = [manager.connect("attic", socket.transport) for _ in range(CROWD)]
     crowd = await asyncio.gather(*comings)
     # What the members are told of.
     members = manager._streams._streams["attic"].members.names  # noqa: SLF001 (between two rounds)

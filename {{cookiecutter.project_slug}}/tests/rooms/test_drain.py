@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from {{cookiecutter.__package}}.rooms.connections.drain import ReconnectSchedule
+from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
@@ -24,7 +25,7 @@ async def crowd(manager: ConnectionManager, size: int) -> list[str]:
         async def close(code: int, reason: str, number: int = number) -> None:
             closed.append(f"{number} {code} {reason}")
 
-        await manager.connect("stadium", send, close)
+        await manager.connect("stadium", Transport(send, close))
     return closed
 
 
@@ -57,7 +58,7 @@ async def test_a_stuck_client_is_waited_for_but_no_longer_than_allowed(
 
     async def close_socket(_: int, __: str) -> None: ...
 
-    stuck = await manager.connect("attic", send, close_socket)
+    stuck = await manager.connect("attic", Transport(send, close_socket))
     if close:
         manager.end(stuck, close)
     async with asyncio.timeout(5):

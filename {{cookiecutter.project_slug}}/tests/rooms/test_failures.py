@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
-from {{cookiecutter.__package}}.rooms.connections.outbox import Send
+from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.connections.transport import Send, Transport
 from {{cookiecutter.__package}}.rooms.delivery.fanout import Fanout
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
@@ -150,7 +150,7 @@ async def test_what_is_said_while_a_room_fails_to_open_is_kept(
         entered, go_on = slow_down(patched, attic.backend.bus, "subscribe")
         patched.setattr(Fanout, "reached", late)
         listener = Listener()
-        coming = asyncio.create_task(attic.connect("attic", listener.send, listener.close))
+        coming = asyncio.create_task(attic.connect("attic", listener.transport))
         await within("the room to be opened", entered.wait())
         saying = asyncio.create_task(attic.publish("attic", "hello", "bea"))
         await within("the message to wait for the room", waited.wait())
@@ -212,7 +212,8 @@ async def come_in_late(
 
         monkeypatch.setattr(manager.backend.log, "read", slow)
         late = Listener()
-        coming = asyncio.create_task(manager.connect("attic", send or late.send, late.close))
+        transport = Transport(send or late.send, late.close)
+        coming = asyncio.create_task(manager.connect("attic", transport))
         await within("the look at the log", entered.wait())
         for body in bodies:
             await manager.publish("attic", body, "bea")

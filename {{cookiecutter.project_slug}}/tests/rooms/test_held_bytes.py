@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
@@ -80,10 +81,10 @@ async def test_what_is_held_for_clients_that_take_nothing_is_bounded(
 ) -> None:
     manager, first = behind
     reader = Socket()
-    await manager.connect("attic", reader.send, reader.close)
+    await manager.connect("attic", reader.transport)
     connect = manager.connect
     coming = [
-        asyncio.create_task(connect("attic", deaf.send, deaf.close, Handshake(after=first)))
+        asyncio.create_task(connect("attic", deaf.transport, Handshake(after=first)))
         for deaf in [Deaf() for _ in range(CLIENTS)]
     ]
 
@@ -114,7 +115,7 @@ async def test_a_client_that_takes_nothing_reads_too_slowly(
         tuning=Tuning(check_seconds=3600, stalled_seconds=0.1),
     )
     deaf = Deaf()
-    connecting = manager.connect("attic", deaf.send, deaf.close, Handshake(after=first))
+    connecting = manager.connect("attic", deaf.transport, Handshake(after=first))
     coming = asyncio.create_task(connecting)
     await deaf.expect_close(Close.READS_TOO_SLOWLY)
     await manager.disconnect(await coming)
@@ -136,7 +137,7 @@ async def test_a_client_that_reads_slowly_gets_all(
         await asyncio.sleep(0.02)
         await slow.send(text)
 
-    connection = await manager.connect("attic", send, slow.close, Handshake(after=first))
+    connection = await manager.connect("attic", Transport(send, slow.close), Handshake(after=first))
     await connection.drained()
     assert slow.closed is None
     assert len(slow.frames) == 1 + 4 * OUTBOX_BYTES // MESSAGE_BYTES

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.auth.identities import (
     Authenticator,
     Guests,
     Identity,
 )
 from {{cookiecutter.__package}}.rooms.connections.connection import Connection
-from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.server.handshake import read_handshake
@@ -26,7 +26,7 @@ async def come(
 ) -> tuple[Socket, Connection]:
     """Come into a room, up to the welcome or the close."""
     socket = Socket()
-    connection = await manager.connect(room, socket.send, socket.close, handshake or Handshake())
+    connection = await manager.connect(room, socket.transport, handshake or Handshake())
     await connection.drained()
     return socket, connection
 

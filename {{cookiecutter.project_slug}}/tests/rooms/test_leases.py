@@ -40,7 +40,7 @@ async def living(
     socket = Socket()
     for room in ROOMS:
         await manager.create_room(room)
-    here = [await manager.connect(room, socket.send, socket.close) for room in ROOMS]
+    here = [await manager.connect(room, socket.transport) for room in ROOMS]
     await manager.start()
     yield manager, backend
     for connection in here:

@@ -6,7 +6,14 @@ import logging
 import pytest
 
 from {{cookiecutter.__package}}.rooms.connections.outbox import Outbox
-from {{cookiecutter.__package}}.rooms.protocol.frames import Batch, as_frame, batches
+from {{cookiecutter.__package}}.rooms.connections.transport import Transport
+from {{cookiecutter.__package}}.rooms.protocol.frames import (
+    Batch,
+    Encoded,
+    as_frame,
+    batches,
+)
+from {{cookiecutter.__package}}.server.framing import to_wire
 
 
 class Wire:
@@ -18,6 +25,7 @@ class Wire:
         self.free.set()
         self.broken = False
         self.written: list[bytes] | None = None
+        self.failures: list[BaseException] = []
 
     async def send(self, text: str) -> None:
         await self.free.wait()
@@ -29,13 +37,14 @@ class Wire:
         await self.free.wait()
         self.sent.append((code, reason))
 
-    def write(self, frame: bytes) -> bool:
+    def write(self, sent: Encoded | Batch) -> bool:
         if self.written is not None:
-            self.written.append(frame)
+            self.written.append(to_wire(sent))
         return self.written is not None
 
     def outbox(self, max_bytes: int = 100) -> Outbox:
-        return Outbox(self.send, self.close, max_bytes, write=self.write)
+        transport = Transport(self.send, self.close, self.write)
+        return Outbox(transport, max_bytes, self.failures.append)
 
 
 async def test_frames_are_sent_in_order() -> None:
@@ -77,7 +86,6 @@ def test_a_batch_is_no_larger_than_allowed_unless_one_frame_is() -> None:
         ["d" * 9],
         ["e"],
     ]
-    assert b"".join(one.wire for one in made) == b"".join(frame.wire for frame in frames)
     assert list(batches([], 5)) == []
 
 
@@ -203,37 +211,47 @@ async def test_a_client_that_is_gone_is_sent_nothing() -> None:
     assert wire.sent == []
 
 
-async def test_a_broken_connection_is_no_trouble_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_send_that_fails_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    wire = Wire()
+    wire.broken = True
+    outbox = wire.outbox(max_bytes=1)
+    outbox.put(as_frame("a"))
+    outbox.put(as_frame("b"))
+    await outbox.drained()
+    assert [str(error) for error in wire.failures] == ["gone"]
+    assert outbox.bytes == 0
+    assert [record.levelno for record in caplog.records if "written to" in record.message] == [10]
+
+
+async def test_a_close_is_tried_though_what_waits_cannot_be_sent() -> None:
     wire = Wire()
     wire.broken = True
     outbox = wire.outbox()
     outbox.put(as_frame("a"))
-    outbox.put(as_frame("b"))
+    outbox.finish(3003, "Removed from the room")
     await outbox.drained()
-    await asyncio.sleep(0)
-    assert outbox.sealed
-    assert [record.levelno for record in caplog.records if "written to" in record.message] == [10]
+    assert wire.sent == [(3003, "Removed from the room")]
+    assert wire.failures == []
 
 
-async def test_a_send_that_fails_ends_the_connection() -> None:
+async def test_a_close_that_fails_is_not_tried_again() -> None:
+    closes: list[int] = []
+
+    async def close(code: int, _: str) -> None:
+        closes.append(code)
+        raise OSError("gone")
+
     wire = Wire()
-
-    async def failing(_: str) -> None:
-        raise RuntimeError("a mistake")
-
-    outbox = Outbox(failing, wire.close, 100)
-    outbox.put(as_frame("a"))
+    outbox = Outbox(Transport(wire.send, close), 100, wire.failures.append)
+    outbox.finish(1012, "Service restart")
     await outbox.drained()
-    await asyncio.sleep(0)
-    await outbox.drained()
-    assert wire.sent == [(1011, "Internal error")]
-    assert outbox.sealed
+    assert closes == [1012]
+    assert wire.failures == []
 
 
-async def test_a_client_that_is_gone_is_told_nothing_of_what_failed_then() -> None:
-    closed: list[int] = []
-    entered = asyncio.Event()
+async def test_an_abandoned_outbox_reports_no_failure() -> None:
+    wire, entered = Wire(), asyncio.Event()
 
     async def send(_: str) -> None:
         entered.set()
@@ -242,12 +260,19 @@ async def test_a_client_that_is_gone_is_told_nothing_of_what_failed_then() -> No
         except asyncio.CancelledError:
             raise OSError("gone") from None
 
-    async def close(code: int, _: str) -> None:
-        closed.append(code)
-
-    outbox = Outbox(send, close, 100)
+    outbox = Outbox(Transport(send, wire.close), 100, wire.failures.append)
     outbox.put(as_frame("a"))
     await entered.wait()
     await outbox.abandon()
     await outbox.drained()
-    assert closed == []
+    assert wire.sent == []
+    assert wire.failures == []
+
+
+def test_one_encoding_is_shared_by_all_who_get_a_frame() -> None:
+    frame = as_frame("é")
+    assert frame.size == 2
+    assert to_wire(frame) == b"\x81\x02" + "é".encode()
+    assert to_wire(frame) is to_wire(frame)
+    together = batch("a", "b")
+    assert to_wire(together) is to_wire(together)

@@ -1,5 +1,6 @@
 """The net below the application, seen from the server's side."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from {{cookiecutter.__package}}.server.middleware import (
 )
 
 from ..configs import make_config
+from ..contract.counts import since, told
 
 ENDED = {
     "type": "websocket.close",
@@ -67,8 +69,13 @@ async def accepting(_: Scope, receive: Receive, send: Send) -> None:
 async def test_what_the_application_does_not_end_ends_with_1011(
     app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
+    before = told()
     assert await serve(app) == [ACCEPTED, ENDED]
     assert "application" in caplog.text
+    assert since(before)["INTERNAL_ERROR"] == 1
+    (line,) = [vars(one) for one in caplog.records if hasattr(one, "row")]
+    assert (line["row"], line["room"]) == ("INTERNAL_ERROR", "lobby")
 
 
 async def test_who_was_heard_is_not_forgotten_by_an_application_that_returns(

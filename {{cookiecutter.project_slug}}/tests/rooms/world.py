@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
+from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.backends.interfaces import (
     PAGE_BYTES,
     Appended,
@@ -19,7 +20,7 @@ from {{cookiecutter.__package}}.rooms.backends.memory import (
 )
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
 from {{cookiecutter.__package}}.rooms.connections.connection import Connection
-from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.events import Event
 from {{cookiecutter.__package}}.rooms.protocol.positions import Position
@@ -123,7 +124,9 @@ class Client:
     async def come(self) -> None:
         token = self.process.tokens.issue(self.user, ROOM, 3600)
         handshake = Handshake(token=token, after=self.after)
-        self.connection = await self.process.connect(ROOM, self.send, self.close, handshake)
+        self.connection = await self.process.connect(
+            ROOM, Transport(self.send, self.close), handshake
+        )
 
     async def leave(self) -> None:
         assert self.connection

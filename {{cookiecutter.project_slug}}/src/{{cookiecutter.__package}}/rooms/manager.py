@@ -5,24 +5,23 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import assert_never
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
-from .auth.identities import Authenticator, Guests, RefreshError, identify
+from .auth.handshake import Handshake
+from .auth.identities import Authenticator, Guests, identify
 from .backends.interfaces import Backend, Page, RoomStore
 from .clock import Clock, rfc3339
 from .config import ServiceConfig
-from .connections.connection import Connection
+from .connections.connection import Connection, State
 from .connections.drain import ReconnectSchedule, tell_all
-from .connections.handshake import Handshake
-from .connections.outbox import CloseSocket, Outbox, Send
-from .connections.rate import RateLimit
 from .connections.roster import Roster
-from .connections.telemetry import facts, record_delivery, record_end, record_join, record_message
+from .connections.telemetry import record_delivery, record_end, record_join, record_message
+from .connections.transport import Transport
 from .delivery.keeper import StreamKeeper
 from .delivery.stream import Stream
 from .errors import MemberNotFoundError, MessageTooLargeError, RoomNotFoundError, UnavailableError
+from .inbound import InboundFrames
 from .names import is_room_name
 from .protocol import frames
 from .protocol.closes import Advice, Close, CloseConnection
@@ -35,10 +34,6 @@ from .tuning import DEFAULT, Tuning
 logger = logging.getLogger(__name__)
 
 _ANONYMOUS = Handshake()
-# Pings, fragments and the like count against these: so many for each message that is allowed,
-# or, where messages have no limit, a second.
-_FRAMES_A_MESSAGE = 10
-_FRAMES_A_SECOND = 1_000
 
 
 class ConnectionManager(RoomRegistry):
@@ -68,6 +63,7 @@ class ConnectionManager(RoomRegistry):
         self._streams = StreamKeeper(
             backend, store, self._roster, self.end, held_bytes=limit, tuning=tuning
         )
+        self._inbound = InboundFrames(self.clock, self._publish, self._answer, debug=config.debug)
         # The event loop that it belongs to, once it has started.
         self.loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -157,29 +153,17 @@ class ConnectionManager(RoomRegistry):
         await self._streams.send(EVERYWHERE, SessionEnded(session=session))
 
     async def connect(
-        self, room: str, send: Send, close_socket: CloseSocket, handshake: Handshake = _ANONYMOUS
+        self, room: str, transport: Transport, handshake: Handshake = _ANONYMOUS
     ) -> Connection:
-        """Let an accepted client into a room, or end its connection and tell it why.
-
-        An adapter hands over two callables: `send(text)`, and `close_socket(code, reason)`.
-        """
-        limit = self.config.outbox_bytes
-        outbox = Outbox(send, close_socket, limit, write=handshake.write)
-        per_second = self.config.messages_per_second
-        rate = RateLimit(per_second, self.clock)
-        frame_rate = RateLimit(_FRAMES_A_MESSAGE * per_second or _FRAMES_A_SECOND, self.clock)
-        connection = Connection(room, outbox, rate, frame_rate)
-        # Known before it is let in, so that closing the room finds it at any moment.
+        """Admit an accepted client to a room, or close its connection with a reason."""
+        connection = Connection(room, transport, self.config, self.clock, self.end)
+        # Register before admitting, so that closing the room finds it.
         self._roster.add(connection)
-        if handshake.limit_frames:
-            exceeded = partial(self.end, connection, Close.TOO_MANY_MESSAGES)
-            handshake.limit_frames(frame_rate, exceeded)
         try:
             with self._guarded(connection):
-                stream = await self._admit(connection, handshake)
-                await self._open(connection, stream, handshake.after)
+                await self._admit(connection, handshake)
         except asyncio.CancelledError:
-            self._forget(connection)
+            await self.disconnect(connection)
             raise
         return connection
 
@@ -187,8 +171,7 @@ class ConnectionManager(RoomRegistry):
         """Act on what a client sent."""
         with self._guarded(connection):
             if not connection.ending:
-                connection.received += 1
-                await self._act(connection, text_or_bytes)
+                await self._inbound.act(connection, text_or_bytes)
 
     async def publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None = None
@@ -214,20 +197,37 @@ class ConnectionManager(RoomRegistry):
         """
         await self._streams.send(room, Ephemeral(text=frames.encode(frame).text))
 
-    async def disconnect(self, connection: Connection, code: int | None = None) -> None:
-        """Forget a client that is gone, whoever closed, with this code if by a close frame."""
-        self._forget(connection, code)
+    async def disconnect(self, connection: Connection, by_server: Close | None = None) -> None:
+        """Forget a client that is gone; `by_server` says how the server closed by itself."""
+        self.end(connection, None)
+        if connection.state is State.CLOSING:
+            connection.forget(by_server)
+            self._roster.remove(connection)
+            record_end(connection)
         await connection.abandon()
-        if connection.leaving:
-            await asyncio.wait([connection.leaving])
+        await connection.membership.left()
 
-    def end(self, connection: Connection, close: Close) -> None:
-        """Close a connection, after what waits for it; the first call counts."""
-        # It may be too slow for what is told before the close.
-        self._streams.tell(connection)
-        if not connection.ending:
-            connection.finish(close, self._retry_after(connection, close))
-            self._depart(connection)
+    async def fail(self, connection: Connection, error: Exception) -> None:
+        """End a connection whose adapter failed, and wait until its client is told."""
+        with self._guarded(connection):
+            raise error
+        await connection.drained()
+
+    def end(self, connection: Connection, close: Close | None) -> None:
+        """Close a connection, after what waits for it; None if its client has left.
+
+        The first call counts. Whatever ends a connection calls this.
+        """
+        if close:
+            # It may be too slow for what is told before the close.
+            self._streams.tell(connection)
+        if connection.ending:
+            return
+        is_member = connection.state >= State.JOINING
+        connection.close(close, self._retry_after(connection, close))
+        self._streams.detach(connection)
+        if is_member:
+            connection.membership.leave(self._streams.leave(connection))
 
     async def drain(self) -> None:
         """Tell every client that this process stops; takes at most DRAIN_SECONDS."""
@@ -245,32 +245,35 @@ class ConnectionManager(RoomRegistry):
         except CloseConnection as error:
             self.end(connection, error.close)
         except UnavailableError as error:
-            logger.warning("Out of reach: %r", error.__cause__, extra=facts(connection))
+            logger.warning("Out of reach: %r", error.__cause__, extra=connection.facts)
             self.end(connection, Close.INTERNAL_ERROR)
         except Exception:
-            logger.exception("A connection failed", extra=facts(connection))
+            logger.exception("A connection failed", extra=connection.facts)
             self.end(connection, Close.INTERNAL_ERROR)
 
-    async def _admit(self, connection: Connection, handshake: Handshake) -> Stream:
+    async def _admit(self, connection: Connection, handshake: Handshake) -> None:
         if refusal := Close.SERVICE_RESTART if self.draining else handshake.refusal:
             raise CloseConnection(refusal)
         room = await self.find_room(connection.room)
         if room is None:
             raise CloseConnection(Close.ROOM_NOT_FOUND)
-        connection.admit(await identify(room, handshake, self._authenticators, self.clock))
-        connection.announced = room.presence
+        admission = await identify(room, handshake, self._authenticators, self.clock)
+        connection.admit(admission, announced=room.presence)
         stream = await self._streams.attach(room, connection)
-        connection.joining = True
+        if connection.ending:
+            self._streams.detach(connection)
+            return
+        connection.join()
         try:
             await stream.join(connection, room.capacity or self.config.room_capacity)
-            connection.joined = True
+            connection.membership.enter()
         finally:
             # It may have left before it had joined.
             if connection.ending:
                 await self._streams.leave(connection)
         if not connection.ending:
-            self._expire_at(connection)
-        return stream
+            connection.expire_at(admission.identity.expires)
+            await self._open(connection, stream, handshake.after)
 
     async def _open(self, connection: Connection, stream: Stream, after: str | None) -> None:
         position = Position.parse(after) if after else None
@@ -289,42 +292,10 @@ class ConnectionManager(RoomRegistry):
             position=str(position),
             recovered=recovered,
         )
+        connection.open()
         self._answer(connection, welcome)
-        connection.opened = True
         record_join(connection)
         await stream.follow(connection, position, page)
-
-    async def _act(self, connection: Connection, received: str | bytes) -> None:
-        if not connection.rate.allow():
-            raise CloseConnection(Close.TOO_MANY_MESSAGES)
-        if isinstance(received, bytes):
-            raise CloseConnection(Close.BINARY_FRAME)
-        try:
-            frame = frames.decode(received, debug=self.config.debug)
-        except ValidationError as error:
-            detail = frames.problems(error.errors(), skip=1)
-            self._refuse(connection, "invalid-message", detail, frames.sent_id(received))
-            return
-        match frame:
-            case frames.Message():
-                await self._say(connection, frame)
-            case frames.Refresh():
-                await self._refresh(connection, frame.token)
-            case frames.Ping():
-                self._answer(connection, frames.Pong())
-            case frames.ShowClose():
-                raise CloseConnection(frame.close)
-            case _:
-                assert_never(frame)
-
-    async def _say(self, connection: Connection, frame: frames.Message) -> None:
-        if not connection.admission.identity.may_publish:
-            self._refuse(connection, "refused", "This token is for reading only", frame.id)
-            return
-        try:
-            await self._publish(connection.room, frame.body, connection.user, frame.id)
-        except UnavailableError as error:
-            self._refuse(connection, "unavailable", f"{error}", frame.id)
 
     async def _publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None
@@ -339,52 +310,13 @@ class ConnectionManager(RoomRegistry):
         asyncio.get_running_loop().call_soon(record_delivery, begun)
         return position
 
-    async def _refresh(self, connection: Connection, token: str) -> None:
-        try:
-            admission = await connection.admission.refreshed(token, self.clock)
-        except (CloseConnection, RefreshError) as error:
-            self._refuse(connection, "invalid-token", f"{error}")
-            return
-        if not connection.ending:
-            connection.admit(admission)
-            self._expire_at(connection)
-
-    def _expire_at(self, connection: Connection) -> None:
-        if connection.expiry:
-            connection.expiry.cancel()
-        when = connection.admission.identity.expires
-        if when is not None:
-            connection.expiry = self.clock.call_at(
-                when, lambda: self.end(connection, Close.TOKEN_EXPIRED)
-            )
-
-    def _refuse(
-        self,
-        connection: Connection,
-        code: frames.ErrorCode,
-        detail: str,
-        message_id: str | None = None,
-    ) -> None:
-        self._answer(connection, frames.Error(code=code, detail=detail, id=message_id))
-
     def _answer(self, connection: Connection, frame: frames.Frame) -> None:
         self._streams.tell(connection)
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
 
-    def _forget(self, connection: Connection, code: int | None = None) -> None:
-        self._roster.remove(connection)
-        self._depart(connection)
-        record_end(connection, code)
-
-    def _depart(self, connection: Connection) -> None:
-        if connection.expiry:
-            connection.expiry.cancel()
-        self._streams.detach(connection)
-        if connection.joining and connection.leaving is None:
-            connection.leaving = asyncio.create_task(self._streams.leave(connection))
-
-    def _retry_after(self, connection: Connection, close: Close) -> float | None:
+    def _retry_after(self, connection: Connection, close: Close | None) -> float | None:
         if close is Close.TOO_MANY_MESSAGES:
             return connection.retry_after
-        return self._returns.delay() if close.row.advice is Advice.RETURN_AFTER_DELAY else None
+        later = close is not None and close.row.advice is Advice.RETURN_AFTER_DELAY
+        return self._returns.delay() if later else None

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from ..rooms.connections.handshake import Handshake
+from ..rooms.auth.handshake import Handshake
+from ..rooms.connections.transport import CloseSocket, Send, Transport
 from ..rooms.protocol.frames import PROTOCOL
 
 # What the server adds to ASGI: a way to write a frame at once, and to limit those that come.
 WRITE_EXTENSION = "rooms.write"
+# What the server adds to the event of a disconnect: the row with which it closed by itself.
+CLOSED_WITH = "rooms.closed_with"
 # What the gate adds to a scope whose client is accepted only to be told this.
 REFUSAL = "rooms.refusal"
 _BEARER_PREFIX = "bearer."
@@ -35,7 +38,6 @@ def read_handshake(scope: Mapping[str, Any], **extra: Any) -> Handshake:
         address=address_of(scope),
         extra=extra,
         refusal=scope.get(REFUSAL),
-        **scope.get("extensions", {}).get(WRITE_EXTENSION, {}),
     )
 
 
@@ -46,6 +48,12 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
+
+
+def transport_of(scope: Mapping[str, Any], send: Send, close: CloseSocket) -> Transport:
+    """Join a framework's `send` and `close` with what the server adds to an ASGI scope."""
+    server = scope.get("extensions", {}).get(WRITE_EXTENSION, {})
+    return Transport(send, close, **server)
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..rooms.addresses import AddressLimit
 from ..rooms.config import ServiceConfig
+from ..rooms.connections.telemetry import record_failure
 from ..rooms.protocol.closes import Close
 from ..rooms.tasks import Turns
 from .handshake import REFUSAL, address_of, header
@@ -194,7 +195,7 @@ class SocketGuard:
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        watch = _Watch(receive, send)
+        watch = _Watch(scope["path"].rpartition("/")[2], receive, send)
         try:
             await self._app(scope, watch.receive, watch.send)
         except Exception:
@@ -210,7 +211,8 @@ class SocketGuard:
 class _Watch:
     """Notes how far a socket has come, between the server and the application."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, room: str, receive: Receive, send: Send) -> None:
+        self._room = room
         self._receive = receive
         self._send = send
         self.accepted = False
@@ -238,6 +240,8 @@ class _Watch:
         """End with an internal error, unless it has ended."""
         if self.ended:
             return
+        # The adapters fail no connection that the manager knows.
+        record_failure(self._room)
         row = Close.INTERNAL_ERROR.row
         with contextlib.suppress(OSError):
             if not self.accepted:

@@ -1,142 +1,27 @@
 """uvicorn's WebSocket protocol, mended where a close was lost or one client held up the others."""
 
 import asyncio
-import codecs
-import json
-from collections.abc import Callable, Generator
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import Any
 
-from uvicorn._types import ASGIReceiveEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHeader, PayloadTooBig
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request, Response
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
 from websockets.protocol import State
-from websockets.server import ServerProtocol
 
 from ..rooms.connections.rate import RateLimit
-from .handshake import WRITE_EXTENSION
+from ..rooms.protocol.closes import Close
+from ..rooms.protocol.frames import Batch, Encoded
+from .framing import MASK_BYTES, Answer, Framing, to_wire
+from .handshake import CLOSED_WITH, WRITE_EXTENSION
 from .lingering import Lingering, cancel
-from .middleware import SAFE_HEADERS
 
 # Between two slices of what one client sent, all others are served.
 _SLICE_BYTES = 4_096
-# A fragment of so many bytes costs no more than its part of the largest message.
-_LARGE_FRAGMENT = 64
-_MASK_BYTES = 4
-_LENGTH_BYTES = {126: 2, 127: 8}
-_LONGEST_HEAD = 14
-# The bit of an opcode that makes a control frame, and how large one may be.
-_CONTROL = 0x08
-_LARGEST_CONTROL = 125
-# A client that sends more frames behind a fault is not waited for.
-_FRAMES_BEHIND_A_FAULT = 1_000
-
-
-class Framing(ServerProtocol):
-    """websockets' server side; it also counts frames and checks text as it arrives.
-
-    websockets itself answers 1002 to a close in the middle of a fragmented message, counts control
-    frames towards the message's size, reads the request a second time, and repeats what it can't
-    read of it to the client, tokens included.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        # What followed a faulty frame in the same read, or the head of one that is too big.
-        self.behind_fault = b""
-        self._counted = 0
-        self._is_text = False
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-
-    @property
-    def max_message_size(self) -> int | None:
-        """The limit for the message of the next frame; a control frame belongs to none."""
-        limit = self._max_size
-        if limit is not None and self.reader.buffer[0] & _CONTROL:
-            limit = max(limit, _LARGEST_CONTROL) + (self.current_size or 0)
-        return limit
-
-    @max_message_size.setter
-    def max_message_size(self, size: int | None) -> None:
-        self._max_size = size
-
-    def take_count(self) -> int:
-        """Return how many frames came since the last call, without fragments of some size."""
-        counted, self._counted = self._counted, 0
-        return counted
-
-    def recv_frame(self, frame: Frame) -> None:
-        """Process a frame.
-
-        Raises:
-            UnicodeDecodeError: it makes a text that is not UTF-8.
-        """
-        is_fragment = frame.opcode is Opcode.CONT
-        if not is_fragment or len(frame.data) < _LARGE_FRAGMENT:
-            self._counted += 1
-        if frame.opcode is Opcode.CLOSE:
-            self.current_size = None
-        elif is_fragment or frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            if not is_fragment:
-                self._is_text = frame.opcode is Opcode.TEXT
-            # A fragment of no message, or a message between fragments, is another fault.
-            if self._is_text and is_fragment is (self.current_size is not None):
-                self._decoder.decode(frame.data, frame.fin)
-        super().recv_frame(frame)
-
-    def reject(self, status: HTTPStatus | int, text: str) -> Response:
-        """Refuse a handshake in the form that all errors have, and name the version spoken here.
-
-        The text repeats what the client sent, so it is left out.
-        """
-        detail = HTTPStatus(status).phrase
-        if isinstance(self.handshake_exc, InvalidHeader):
-            detail = f"Invalid {self.handshake_exc.name} header"
-        response = super().reject(status, json.dumps({"detail": detail}))
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = "application/json"
-        response.headers["Sec-WebSocket-Version"] = "13"
-        for name, value in SAFE_HEADERS:
-            response.headers[name.decode()] = value.decode()
-        return response
-
-    def parse(self) -> Generator[None]:
-        """Parse frames alone: the server has parsed the request."""
-        return super(ServerProtocol, self).parse()
-
-    def discard(self) -> Generator[None]:
-        """Keep what is behind a fault, as the client's answer may be there."""
-        self.behind_fault = bytes(self.reader.buffer)
-        return super().discard()
-
-
-class Answer:
-    """Finds the client's close frame in what it goes on sending after a fault."""
-
-    def __init__(self, ahead: int) -> None:
-        self._ahead = ahead
-        self._rest = b""
-        self._left = _FRAMES_BEHIND_A_FAULT
-
-    def is_in(self, data: bytes) -> bool:
-        """Look at what came next, behind `ahead` bytes that belong to the faulty frame."""
-        data, at = self._rest + data, self._ahead
-        while self._left and at + 2 <= len(data):
-            self._left -= 1
-            if data[at] & 0x0F == Opcode.CLOSE:
-                return True
-            length = data[at + 1] & 0x7F
-            head = 2 + _LENGTH_BYTES.get(length, 0)
-            if at + head > len(data):
-                break
-            if head > 2:  # noqa: PLR2004 (no length of its own)
-                length = int.from_bytes(data[at + 2 : at + head])
-            at += head + _MASK_BYTES + length
-        self._rest, self._ahead = data[at : at + _LONGEST_HEAD], max(0, at - len(data))
-        return False
 
 
 class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
@@ -188,8 +73,8 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
             self.end_once_silent()
         self._go_on()
 
-    def write(self, frame: bytes) -> bool:
-        """Write a whole frame: many clients get the same, so that it need not be made for each.
+    def write(self, sent: Encoded | Batch) -> bool:
+        """Write whole frames: many clients get the same, so they are serialized once.
 
         Returns:
             False if the client does not take more now, or is not open.
@@ -197,8 +82,20 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         taken = self.writable.is_set() and not self.transport.is_closing()
         if not taken or self.conn.state is not State.OPEN:
             return False
-        self.transport.write(frame)
+        self.transport.write(sent.wire or to_wire(sent))
         return True
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send an event.
+
+        Raises:
+            ClientDisconnected: the client is gone, or the server has closed by itself.
+        """
+        await self.writable.wait()
+        if self.close_sent:
+            # uvicorn would take it for a mistake of the application.
+            raise ClientDisconnected
+        await super().send(message)
 
     def limit_frames(self, rate: RateLimit, exceeded: Callable[[], None]) -> None:
         """Count all frames from now on; discard what comes after one too many, and say so once."""
@@ -279,12 +176,12 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
 
     def handle_parser_exception(self) -> None:
         """Close with the code that the fault has."""
-        self._close_by_itself()
-        fault = self.conn.parser_exc
+        fault, row = self.conn.parser_exc, None
         if isinstance(fault, UnicodeDecodeError):
-            self._answer = Answer(0)
+            row, self._answer = Close.INVALID_UTF8, Answer(0)
         elif isinstance(fault, PayloadTooBig):
-            self._answer = Answer(_MASK_BYTES + (fault.size or 0))
+            row, self._answer = Close.TOO_BIG, Answer(MASK_BYTES + (fault.size or 0))
+        self._close_by_itself(row)
         self._look_for_answer(self.conn.behind_fault + self._unparsed)
         self._discard()
 
@@ -292,16 +189,16 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         """Close, as the client did not answer a ping."""
         self.pong_timer = None
         self.conn.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
-        self._close_by_itself()
+        self._close_by_itself(Close.NO_PONG)
         self._discard()
 
-    def _close_by_itself(self) -> None:
+    def _close_by_itself(self, row: Close | None) -> None:
         """Send the close frame that the library made, unless the application closed before."""
         self.stop_keepalive()
         if not self.close_sent and (close := self.conn.close_sent):
-            self.queue.put_nowait(
-                {"type": "websocket.disconnect", "code": close.code, "reason": close.reason}
-            )
+            event: Any = {"type": "websocket.disconnect", CLOSED_WITH: row}
+            event.update(code=close.code, reason=close.reason)
+            self.queue.put_nowait(event)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.end_once_silent()

@@ -149,6 +149,15 @@ export const closes = [
     "explanation": "The service failed; its log has the traceback."
   },
   {
+    "name": "NO_PONG",
+    "code": 1011,
+    "reason": null,
+    "lastWords": null,
+    "advice": "RETURN_GROWING_DELAY",
+    "advised": "come back with a growing delay",
+    "explanation": "The client answered no ping in time."
+  },
+  {
     "name": "SERVICE_RESTART",
     "code": 1012,
     "reason": "Service restart",

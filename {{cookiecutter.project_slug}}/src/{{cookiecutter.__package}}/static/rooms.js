@@ -91,8 +91,9 @@ export class Refused extends Error {}
  * @returns {CloseRow | null}
  */
 export function findClose(code, reason) {
-  const fits = [reason, null];
-  return closes.find((row) => row.code === code && fits.includes(row.reason)) ?? null;
+  const rows = closes.filter((row) => row.code === code);
+  const worded = rows.find((row) => row.reason === reason);
+  return worded ?? rows.find((row) => row.reason === null) ?? null;
 }
 
 /** One room, with one connection at a time. */

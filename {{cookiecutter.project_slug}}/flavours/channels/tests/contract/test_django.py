@@ -14,8 +14,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
+from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.auth.identities import Identity
-from {{cookiecutter.__package}}.rooms.connections.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.web.layer import LayerDoor, group_of, say

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Protocol
 
 from ..backends.interfaces import Room
 from ..clock import Clock
-from ..connections.handshake import Handshake
 from ..names import guest_name
 from ..protocol.closes import Close, CloseConnection
+from .handshake import Handshake
 
 
 @dataclass(frozen=True, slots=True)

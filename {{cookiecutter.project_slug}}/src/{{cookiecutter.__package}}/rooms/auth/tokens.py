@@ -8,9 +8,9 @@ from typing import Any
 import jwt
 
 from ..clock import Clock
-from ..connections.handshake import Handshake
 from ..names import is_user_name
 from ..protocol.closes import Close, CloseConnection
+from .handshake import Handshake
 from .identities import Authenticator, Identity
 
 logger = logging.getLogger(__name__)

@@ -1,74 +1,133 @@
-"""One client in one room."""
+"""One client's connection: its state, its outbox, its rate, its token's expiry."""
 
-import asyncio
+import logging
 import secrets
 import time
+from collections.abc import Callable
+from enum import IntEnum, auto
+from functools import partial
 
 from .. import metrics
 from ..auth.identities import Admission
-from ..clock import Timer
+from ..clock import Clock, Timer
+from ..config import ServiceConfig
 from ..protocol.closes import Close
 from ..protocol.frames import Batch, Encoded, LastWords, encode
+from .membership import Membership
 from .outbox import Outbox
-from .rate import RateLimit
+from .rate import RateLimit, frame_limit
+from .transport import Transport
+
+logger = logging.getLogger(__name__)
+
+
+class State(IntEnum):
+    """How far a connection has come. It goes one step on at a time, or from any to `CLOSING`."""
+
+    # Accepted; it is being decided who the client is.
+    CONNECTING = auto()
+    # Presence may have it from here on, so it has to leave the room.
+    JOINING = auto()
+    OPEN = auto()
+    # Told to close, or left by its client; its membership has ended.
+    CLOSING = auto()
+    CLOSED = auto()
 
 
 class Connection:
-    """What is kept for one client: its name, its outbox, its rate, its token's expiry."""
+    """What is kept for one client. `end(connection, close)` is called when it has to end."""
 
     __slots__ = (
+        "_clock",
+        "_end",
+        "_expiry",
+        "_frame_rate",
         "_outbox",
+        "_rate",
         "admission",
-        "announced",
         "closed_with",
-        "expiry",
-        "frame_rate",
         "id",
-        "joined",
-        "joining",
-        "leaving",
-        "opened",
-        "rate",
+        "membership",
         "received",
-        "room",
         "session",
         "since",
-        "user",
+        "state",
     )
 
-    # There once it is admitted; nothing that it sends counts before.
+    # Set once it is admitted; what it sends before is not acted on.
     admission: Admission
 
-    def __init__(self, room: str, outbox: Outbox, rate: RateLimit, frame_rate: RateLimit) -> None:
+    def __init__(
+        self,
+        room: str,
+        transport: Transport,
+        config: ServiceConfig,
+        clock: Clock,
+        end: "Callable[[Connection, Close | None], None]",
+    ) -> None:
         self.id = secrets.token_hex(8)
-        self.room = room
-        self.user = ""
+        self.state = State.CONNECTING
+        self.membership = Membership(room)
         self.session: str | None = None
-        # Once it has begun to join it has to leave, whether it has joined or not.
-        self.joining = False
-        self.joined = False
-        self.announced = False
-        self.opened = False
         self.since = time.monotonic()
         self.received = 0
         self.closed_with: Close | None = None
-        self.rate = rate
+        self._clock = clock
+        self._end = end
+        self._expiry: Timer | None = None
+        self._outbox = Outbox(transport, config.outbox_bytes, self._fail)
+        self._rate = RateLimit(config.messages_per_second, clock)
         # Of all that the client sends, pings and fragments too.
-        self.frame_rate = frame_rate
-        self.expiry: Timer | None = None
-        self.leaving: asyncio.Task[None] | None = None
-        self._outbox = outbox
+        self._frame_rate = frame_limit(config.messages_per_second, clock)
+        if transport.limit_frames:
+            transport.limit_frames(self._frame_rate, partial(end, self, Close.TOO_MANY_MESSAGES))
 
-    def admit(self, admission: Admission) -> None:
-        """Record who the client is; the newest admission counts."""
+    @property
+    def room(self) -> str:
+        """The room that the client asked for."""
+        return self.membership.room
+
+    @property
+    def user(self) -> str:
+        """Who the client is; empty until that is known."""
+        return self.membership.user
+
+    @property
+    def announced(self) -> bool:
+        """Whether others are told that this user joined and left."""
+        return self.membership.announced
+
+    @property
+    def joined(self) -> bool:
+        """Whether it is a member of its room."""
+        return self.membership.joined
+
+    @property
+    def opened(self) -> bool:
+        """Whether the client was sent its welcome, and no close."""
+        return self.state is State.OPEN
+
+    def admit(self, admission: Admission, *, announced: bool) -> None:
+        """Set who the client is; `announced` says whether the others are told of it."""
         self.admission = admission
-        self.user = admission.identity.user
         self.session = admission.identity.session
+        self.membership.admit(admission.identity.user, announced=announced)
+
+    def renew(self, admission: Admission) -> None:
+        """Replace the admission by a newer one of the same user."""
+        self.admission = admission
+        self.session = admission.identity.session
+        self.expire_at(admission.identity.expires)
 
     @property
     def ending(self) -> bool:
-        """Whether it was told to close, or is gone."""
-        return self._outbox.sealed
+        """Whether it was told to close, or its client is gone."""
+        return self.state >= State.CLOSING
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Name this connection in a line of the log, as its `extra`."""
+        return {"connection": self.id, "room": self.room, "user": self.user}
 
     @property
     def waiting_bytes(self) -> int:
@@ -78,25 +137,28 @@ class Connection:
     @property
     def retry_after(self) -> float:
         """Seconds until it may speak again as fast as it likes."""
-        return max(self.rate.retry_after, self.frame_rate.retry_after)
+        return max(self._rate.retry_after, self._frame_rate.retry_after)
 
-    def send(self, frame: Encoded) -> bool:
-        """Let a frame wait for the client; False if too much waits already."""
-        return self._outbox.put(frame)
+    def join(self) -> None:
+        """Begin to join the room."""
+        self._step(State.JOINING)
 
-    def send_batch(self, batch: Batch) -> bool:
-        """Queue frames that were told in one round; False if the outbox can't take them all."""
-        return self._outbox.put_batch(batch)
+    def open(self) -> None:
+        """Finish joining: the client is told its welcome now."""
+        self._step(State.OPEN)
 
-    async def send_when_fits(self, frame: Encoded) -> None:
-        """Let a frame wait for the client, once what waits already leaves room for it."""
-        while not self.send(frame):
-            await self.drained()
+    def close(self, close: Close | None, retry_after: float | None = None) -> None:
+        """Close after what waits and the row's last words; None if the client has left.
 
-    def finish(self, close: Close, retry_after: float | None = None) -> None:
-        """Close after what waits and the row's last words; `retry_after` is in seconds."""
-        row = close.row
+        `retry_after` is in seconds.
+        """
+        self._step(State.CLOSING)
         self.closed_with = close
+        self.expire_at(None)
+        if close is None:
+            self._outbox.seal()
+            return
+        row = close.row
         last_words = None
         if close is Close.READS_TOO_SLOWLY:
             metrics.DROPPED_BYTES.inc(self.waiting_bytes)
@@ -105,6 +167,38 @@ class Connection:
             last_words = encode(LastWords(type=row.last_words, retry_after=retry_after))
         self._outbox.finish(row.code, row.reason or "", last_words)
 
+    def forget(self, by_server: Close | None) -> None:
+        """Finish: the socket is gone. What the server closed with was on the wire, so it counts."""
+        self._step(State.CLOSED)
+        self.closed_with = by_server or self.closed_with
+
+    def allow_message(self) -> bool:
+        """Count a message; return False if they are too many."""
+        self.received += 1
+        return self._rate.allow()
+
+    def expire_at(self, when: float | None) -> None:
+        """End with *token expired* at this time, in place of the time set before; None: never."""
+        if self._expiry:
+            self._expiry.cancel()
+            self._expiry = None
+        if when is not None:
+            expire = partial(self._end, self, Close.TOKEN_EXPIRED)
+            self._expiry = self._clock.call_at(when, expire)
+
+    def send(self, frame: Encoded) -> bool:
+        """Queue a frame; return False if the outbox is full."""
+        return self._outbox.put(frame)
+
+    def send_batch(self, batch: Batch) -> bool:
+        """Queue frames that were told in one round; False if the outbox can't take them all."""
+        return self._outbox.put_batch(batch)
+
+    async def send_when_fits(self, frame: Encoded) -> None:
+        """Queue a frame, once what waits already leaves room for it."""
+        while not self.send(frame):
+            await self.drained()
+
     async def drained(self) -> None:
         """Wait until all was sent that waits, and the close."""
         await self._outbox.drained()
@@ -112,3 +206,16 @@ class Connection:
     async def abandon(self) -> None:
         """Send nothing more: the client is gone."""
         await self._outbox.abandon()
+
+    def _step(self, to: State) -> None:
+        farthest = State.CLOSING if to is State.CLOSING else self.state + 1
+        if not self.state < to <= farthest:
+            raise RuntimeError(f"a connection can't go from {self.state.name} to {to.name}")
+        self.state = to
+
+    def _fail(self, error: BaseException) -> None:
+        # A framework raises an error of its own while it handles the server's.
+        gone = isinstance(error, OSError) or isinstance(error.__context__, OSError)
+        if not gone:
+            logger.error("A client cannot be written to", exc_info=error, extra=self.facts)
+        self._end(self, None if gone else Close.INTERNAL_ERROR)

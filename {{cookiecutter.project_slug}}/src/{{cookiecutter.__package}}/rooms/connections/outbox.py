@@ -1,32 +1,28 @@
 """What waits for one client: bounded in bytes, written in order by one task."""
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from ..protocol.closes import Close
 from ..protocol.frames import Batch, Encoded
-from .handshake import Write
+from .transport import Transport
 
 logger = logging.getLogger(__name__)
-
-Send = Callable[[str], Awaitable[None]]
-CloseSocket = Callable[[int, str], Awaitable[None]]
 
 
 class Outbox:
     """A queue of text frames, and the close at its end.
 
-    Where nothing waits, `write` takes a frame at once, if the server has such a thing. The task
-    that sends the others lives only while there is something to send. Nothing is sent after the
-    close.
+    Where nothing waits, the transport's `write` takes a frame at once, if the server has such a
+    thing. The task that sends the others lives only while there is something to send. Nothing is
+    sent after the close. An outbox that can't send calls `failed`, which has to end the connection.
     """
 
     __slots__ = (
         "_close",
         "_ending",
+        "_failed",
         "_max_bytes",
         "_send",
         "_waiting",
@@ -37,17 +33,13 @@ class Outbox:
     )
 
     def __init__(
-        self,
-        send: Send,
-        close: CloseSocket,
-        max_bytes: int,
-        *,
-        write: Write | None = None,
+        self, transport: Transport, max_bytes: int, failed: Callable[[BaseException], None]
     ) -> None:
-        self._send = send
-        self._close = close
-        self._write = write
+        self._send = transport.send
+        self._close = transport.close
+        self._write = transport.write
         self._max_bytes = max_bytes
+        self._failed = failed
         self._waiting: deque[Encoded] = deque()
         self._ending: tuple[int, str] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -55,13 +47,13 @@ class Outbox:
         self.sealed = False
 
     def put(self, frame: Encoded) -> bool:
-        """Write a frame, or queue it; False if it would be more than may wait.
+        """Write or queue a frame; return False if more would wait than may.
 
-        Of any size it may be where nothing waits: that is no slow reader.
+        An empty outbox accepts a frame of any size: its client is no slow reader.
         """
         if self.sealed:
             return True
-        if not self.bytes and self._write and self._write(frame.wire):
+        if not self.bytes and self._write and self._write(frame):
             return True
         if self.bytes and self.bytes + frame.size > self._max_bytes:
             return False
@@ -76,7 +68,7 @@ class Outbox:
         Returns:
             False if a frame would be more than may wait: those before it are queued.
         """
-        if not self.bytes and self._write and not self.sealed and self._write(batch.wire):
+        if not self.bytes and self._write and not self.sealed and self._write(batch):
             return True
         return all(map(self.put, batch.frames))
 
@@ -91,6 +83,10 @@ class Outbox:
         self._ending = (code, reason)
         self._wake()
 
+    def seal(self) -> None:
+        """Take nothing more."""
+        self.sealed = True
+
     def drop(self) -> None:
         """Forget what waits, also the frame that the client does not take."""
         self._waiting.clear()
@@ -101,7 +97,7 @@ class Outbox:
 
     async def abandon(self) -> None:
         """Take and write nothing more, because the client is gone."""
-        self.sealed = True
+        self.seal()
         self._ending = None
         writer = self._writer
         self.drop()
@@ -110,7 +106,7 @@ class Outbox:
 
     async def drained(self) -> None:
         """Wait until nothing is left to write."""
-        if self._writer:
+        while self._writer and not self._writer.done():
             await asyncio.wait([self._writer])
 
     def _wake(self) -> None:
@@ -128,16 +124,13 @@ class Outbox:
             await self._close(*ending)
 
     def _stopped(self, writer: asyncio.Task[None]) -> None:
-        if writer.cancelled() or not (error := writer.exception()):
+        if writer.cancelled() or not (error := writer.exception()) or writer is not self._writer:
             return
         logger.debug("A client cannot be written to: %r", error)
-        self.sealed = True
         self._waiting.clear()
-        if writer is self._writer:
-            self._writer = asyncio.get_running_loop().create_task(self._give_up())
-
-    async def _give_up(self) -> None:
-        # In vain if the client is gone; else it learns that something failed.
-        row = Close.INTERNAL_ERROR.row
-        with contextlib.suppress(Exception):
-            await self._close(row.code, row.reason or "")
+        self.bytes = 0
+        if self._ending:
+            # The close may arrive all the same.
+            self._wake()
+        elif not self.sealed:
+            self._failed(error)

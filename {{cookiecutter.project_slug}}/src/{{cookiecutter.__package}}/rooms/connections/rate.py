@@ -4,6 +4,11 @@ import math
 
 from ..clock import Clock
 
+# Pings, fragments and the like count against these: so many for each message that is allowed,
+# or, where messages have no limit, a second.
+_FRAMES_A_MESSAGE = 10
+_FRAMES_A_SECOND = 1_000
+
 
 class RateLimit:
     """A token bucket: `per_second` messages, with a burst of as many; 0 is no limit."""
@@ -32,3 +37,8 @@ class RateLimit:
         allowed = min(count, int(self._allowance))
         self._allowance -= allowed
         return allowed == count
+
+
+def frame_limit(messages_per_second: int, clock: Clock) -> RateLimit:
+    """Build the limit of all frames that goes with a limit of messages."""
+    return RateLimit(_FRAMES_A_MESSAGE * messages_per_second or _FRAMES_A_SECOND, clock)

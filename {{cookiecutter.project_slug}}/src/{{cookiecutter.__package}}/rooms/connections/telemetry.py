@@ -13,37 +13,38 @@ logger = logging.getLogger(__name__)
 for _row in (metrics.CLIENT_LEFT, *Close.__members__):
     metrics.CLOSES.labels(_row)
 
-# How the server library ends a connection by itself.
-_LIBRARYS = {close.row.code: close.name for close in (Close.INVALID_UTF8, Close.TOO_BIG)}
-
-
-def facts(connection: Connection) -> dict[str, str]:
-    """Name a connection in a line of the log, as its `extra`."""
-    return {"connection": connection.id, "room": connection.room, "user": connection.user}
-
 
 def record_join(connection: Connection) -> None:
-    """It was let in."""
+    """Record that a connection was let in."""
     metrics.JOINS.inc()
-    logger.info("Joined", extra=facts(connection))
+    logger.info("Joined", extra=connection.facts)
 
 
-def record_end(connection: Connection, code: int | None) -> None:
-    """It is gone; `code` is that of the close frame, if there was one."""
-    told = connection.closed_with
-    row = told.name if told else _LIBRARYS.get(code or 0, metrics.CLIENT_LEFT)
-    metrics.CLOSES.labels(row).inc()
+def record_end(connection: Connection) -> None:
+    """Record that a connection is gone, and how it was closed."""
     seconds = round(time.monotonic() - connection.since, 3)
-    more = {"row": row, "seconds": seconds, "messages": connection.received}
-    logger.info("Closed", extra={**facts(connection), **more})
+    more = {"seconds": seconds, "messages": connection.received}
+    _record_close(connection.closed_with, {**connection.facts, **more})
+
+
+def record_failure(room: str) -> None:
+    """Record a socket that failed before it was a connection."""
+    facts = {"connection": "", "room": room, "user": "", "seconds": 0.0, "messages": 0}
+    _record_close(Close.INTERNAL_ERROR, facts)
+
+
+def _record_close(close: Close | None, facts: dict[str, object]) -> None:
+    row = close.name if close else metrics.CLIENT_LEFT
+    metrics.CLOSES.labels(row).inc()
+    logger.info("Closed", extra={**facts, "row": row})
 
 
 def record_message() -> float:
-    """It is to be said; when that was, for `note_delivery`."""
+    """Record a message to be said; return the moment, for `record_delivery`."""
     metrics.MESSAGES_IN.inc()
     return time.perf_counter()
 
 
 def record_delivery(begun: float) -> None:
-    """It was written to the members at this process."""
+    """Record that a message was written to the members at this process."""
     metrics.DELIVERY_SECONDS.observe(time.perf_counter() - begun)

@@ -112,6 +112,13 @@ class Close(Enum):
         Advice.RETURN_GROWING_DELAY,
         "The service failed; its log has the traceback.",
     )
+    NO_PONG = CloseSpec(
+        1011,
+        None,
+        None,
+        Advice.RETURN_GROWING_DELAY,
+        "The client answered no ping in time.",
+    )
     SERVICE_RESTART = CloseSpec(
         1012,
         "Service restart",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,8 +14,6 @@ from pydantic import (
     TypeAdapter,
 )
 from pydantic_core import to_json
-from websockets.frames import Frame as WireFrame
-from websockets.frames import Opcode
 
 from .closes import Close
 from .events import Entry
@@ -168,22 +166,33 @@ class LastWords(Frame):
     retry_after: Annotated[float | None, Field(exclude_if=_absent)] = None
 
 
-class Encoded(NamedTuple):
-    """A frame as it travels: the size of its text in bytes, and all that goes on the wire."""
+class _Sent:
+    """Something that many clients get, with the bytes on the wire that they share."""
 
-    size: int
-    wire: bytes
+    __slots__ = ("wire",)
 
-    @property
-    def text(self) -> str:
-        """Its text, which is not kept beside the wire's form: many frames may wait."""
-        return self.wire[-self.size :].decode()
+    wire: bytes | None
+
+    def keep_wire(self, wire: bytes) -> bytes:
+        """Keep the bytes that a server made, for the other clients."""
+        self.wire = wire
+        return wire
+
+
+class Encoded(_Sent):
+    """A frame as text, and its size in bytes."""
+
+    __slots__ = ("size", "text")
+
+    def __init__(self, text: str) -> None:
+        self.wire = None
+        self.text = text
+        self.size = len(text) if text.isascii() else len(text.encode())
 
 
 def as_frame(text: str) -> Encoded:
-    """Make a text frame (RFC 6455) of what is JSON already, once for all who get it."""
-    data = text.encode()
-    return Encoded(len(data), WireFrame(Opcode.TEXT, data).serialize(mask=False))
+    """Make a frame of text that is JSON already, once for all who get it."""
+    return Encoded(text)
 
 
 def encode(frame: Frame) -> Encoded:
@@ -191,11 +200,14 @@ def encode(frame: Frame) -> Encoded:
     return as_frame(frame.model_dump_json(by_alias=True))
 
 
-class Batch(NamedTuple):
-    """Whole frames, and all of them as they go on the wire."""
+class Batch(_Sent):
+    """Frames that are written together."""
 
-    frames: list[Encoded]
-    wire: bytes
+    __slots__ = ("frames",)
+
+    def __init__(self, frames: list[Encoded]) -> None:
+        self.wire = None
+        self.frames = frames
 
 
 def batches(frames: list[Encoded], most_bytes: int) -> Iterator[Batch]:
@@ -203,15 +215,11 @@ def batches(frames: list[Encoded], most_bytes: int) -> Iterator[Batch]:
     start, size = 0, 0
     for index, frame in enumerate(frames):
         if size and size + frame.size > most_bytes:
-            yield _batch(frames[start:index])
+            yield Batch(frames[start:index])
             start, size = index, 0
         size += frame.size
     if frames:
-        yield _batch(frames[start:])
-
-
-def _batch(frames: list[Encoded]) -> Batch:
-    return Batch(frames, b"".join([frame.wire for frame in frames]))
+        yield Batch(frames[start:])
 
 
 def encode_payload(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:

@@ -1,13 +1,16 @@
 """The WebSocket consumer: a thin adapter around the connection manager."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from channels.consumer import get_handler_name
+from channels.db import aclose_old_connections
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from ..rooms.connections.connection import Connection
 from ..rooms.manager import ConnectionManager
-from ..server.handshake import read_handshake
+from ..server.handshake import CLOSED_WITH, read_handshake, transport_of
 
 
 class RoomConsumer(AsyncWebsocketConsumer):
@@ -24,6 +27,18 @@ class RoomConsumer(AsyncWebsocketConsumer):
         super().__init__()
         self.manager = manager
 
+    async def __call__(self, *scope_receive_send: Any) -> None:
+        """Serve the client until it is gone."""
+        try:
+            await super().__call__(*scope_receive_send)
+        except Exception as error:
+            if not hasattr(self, "connection"):
+                raise
+            await self.manager.fail(self.connection, error)
+        finally:
+            if hasattr(self, "connection"):
+                await self.manager.disconnect(self.connection)
+
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler, without the look at the database's connections that Channels takes.
 
@@ -37,7 +52,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
         handshake = read_handshake(self.scope, session=session, user=user)
         await self.accept(handshake.subprotocol)
         room = self.scope["url_route"]["kwargs"]["room"]
-        self.connection = await self.manager.connect(room, self._send, self.close, handshake)
+        transport = transport_of(self.scope, self._send, self.close)
+        self.connection = await self.manager.connect(room, transport, handshake)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Hand over what the client sent."""
@@ -49,6 +65,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
         frame: Any = {"type": "websocket.send", "text": text}
         await self.base_send(frame)
 
-    async def disconnect(self, code: int) -> None:
+    async def websocket_disconnect(self, message: Mapping[str, Any]) -> None:
         """Forget the client."""
-        await self.manager.disconnect(self.connection, code)
+        await self.manager.disconnect(self.connection, message.get(CLOSED_WITH))
+        await aclose_old_connections()
+        raise StopConsumer

@@ -5,8 +5,8 @@ from typing import Any
 
 from channels.sessions import InstanceSessionWrapper
 
+from ..rooms.auth.handshake import Handshake
 from ..rooms.auth.identities import Authenticator, Identity
-from ..rooms.connections.handshake import Handshake
 from ..rooms.names import is_user_name
 from ..rooms.protocol.closes import Close, CloseConnection
 from ..server.middleware import Receive, Scope, Send

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, WebSocket
 from starlette.types import Message
 
-from ..server.handshake import read_handshake
+from ..server.handshake import CLOSED_WITH, read_handshake, transport_of
 from .dependencies import Manager
 
 router = APIRouter()
@@ -17,11 +17,14 @@ async def room_socket(websocket: WebSocket, room: str, manager: Manager) -> None
     """
     handshake = read_handshake(websocket.scope)
     await websocket.accept(handshake.subprotocol)
-    connection = await manager.connect(room, websocket.send_text, websocket.close, handshake)
+    transport = transport_of(websocket.scope, websocket.send_text, websocket.close)
+    connection = await manager.connect(room, transport, handshake)
     event: Message = {}
     try:
         while (event := await websocket.receive())["type"] == "websocket.receive":
             text = event.get("text")
             await manager.receive(connection, event["bytes"] if text is None else text)
+    except Exception as error:  # noqa: BLE001 (the manager logs it)
+        await manager.fail(connection, error)
     finally:
-        await manager.disconnect(connection, event.get("code"))
+        await manager.disconnect(connection, event.get(CLOSED_WITH))

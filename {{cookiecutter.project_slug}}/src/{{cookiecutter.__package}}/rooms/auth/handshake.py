@@ -1,16 +1,10 @@
 """What a client says in its opening request, besides the path."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..protocol.closes import Close
-from .rate import RateLimit
-
-# Write a whole frame now; False if that is not possible now, or never.
-Write = Callable[[bytes], bool]
-# Count all frames, and call back when they are too many.
-LimitFrames = Callable[[RateLimit, Callable[[], None]], None]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -23,7 +17,6 @@ class Handshake(NamedTuple):
     first value of each parameter; `headers` have lower-case names, and commas between the values of
     one that is given several times. `address` is empty where the server has none. `extra` is what
     an adapter adds for an authenticator of its own. A client with a `refusal` is not let in.
-    `write` and `limit_frames` are there if the server has them.
     """
 
     subprotocol: str | None = None
@@ -35,5 +28,3 @@ class Handshake(NamedTuple):
     address: str = ""
     extra: Mapping[str, Any] = _NOTHING
     refusal: Close | None = None
-    write: Write | None = None
-    limit_frames: LimitFrames | None = None
