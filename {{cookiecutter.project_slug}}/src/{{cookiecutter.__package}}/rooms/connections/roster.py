@@ -16,13 +16,12 @@ class Roster:
         metrics.CONNECTIONS.inc()
 
     def remove(self, connection: Connection) -> None:
-        """Strike a connection off, if it is there."""
-        members = self._rooms.get(connection.room)
-        if members and connection in members:
-            members.remove(connection)
-            metrics.CONNECTIONS.dec()
-            if not members:
-                del self._rooms[connection.room]
+        """Remove a connection that was added."""
+        members = self._rooms[connection.room]
+        members.remove(connection)
+        metrics.CONNECTIONS.dec()
+        if not members:
+            del self._rooms[connection.room]
 
     def members(self, room: str) -> list[Connection]:
         """List the connections of a room."""
