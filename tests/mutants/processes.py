@@ -107,7 +107,7 @@ MUTANTS = [
     Mutant(
         "leases are renewed behind the room store",
         [
-            remove("StreamKeeper.keep", "tasks.create_task(self._keep_leases())"),
+            replace("StreamKeeper.keep", "self._keep_leases()", "asyncio.sleep(0)"),
             replace(
                 "StreamKeeper._compare",
                 "stored = ...",

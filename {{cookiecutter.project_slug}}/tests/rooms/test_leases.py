@@ -19,7 +19,7 @@ from ..fakes import Socket, fail
 from ..redis_server import RedisServer
 
 ROOMS = [f"room-{number}" for number in range(40)]
-LEASE_SECONDS = 1.0
+LEASE_SECONDS = 2.0
 Make = Callable[..., ConnectionManager]
 
 
@@ -33,15 +33,15 @@ async def living(
     assert isinstance(backend, RedisBackend)
     assert isinstance(presence, RedisPresence)
     short = RedisPresence(backend.redis, presence.keyspace, LEASE_SECONDS)
-    tuning = Tuning(check_seconds=LEASE_SECONDS / 4)
+    tuning = Tuning(check_seconds=LEASE_SECONDS / 5)
     manager = ConnectionManager(
         made.config, made.store, replace(backend, presence=short), tuning=tuning
     )
+    await manager.start()
     socket = Socket()
     for room in ROOMS:
         await manager.create_room(room)
     here = [await manager.connect(room, socket.transport) for room in ROOMS]
-    await manager.start()
     yield manager, backend
     for connection in here:
         await manager.disconnect(connection)
@@ -68,7 +68,7 @@ async def test_a_room_that_fails_costs_no_other_its_lease(
     async with living(make_manager, redis_server) as (_, backend):
         key = backend.presence.keyspace.key(sick, "removed")  # type: ignore[attr-defined]
         await backend.redis.set(key, "garbage")
-        await asyncio.sleep(2 * LEASE_SECONDS)
+        await asyncio.sleep(1.5 * LEASE_SECONDS)
         assert await lost(backend, others) == []
         await backend.redis.delete(key)
     assert failures("heartbeat") > before + 1
@@ -91,7 +91,7 @@ async def test_a_room_store_that_is_away_costs_no_room_its_lease(
         with monkeypatch.context() as patched:
             for call in ("get", "existing"):
                 fail(patched, manager.store, call, error)
-            await asyncio.sleep(2 * LEASE_SECONDS)
+            await asyncio.sleep(1.5 * LEASE_SECONDS)
             assert await lost(backend, ROOMS) == []
     assert failures("room_store") > before + 1
     assert caplog.text.count("cannot be kept in step (room_store)") == 1
@@ -106,5 +106,5 @@ async def test_a_room_store_that_hangs_costs_no_room_its_lease(
 
     async with living(make_manager, redis_server) as (manager, backend):
         monkeypatch.setattr(manager.store, "existing", hang)
-        await asyncio.sleep(2 * LEASE_SECONDS)
+        await asyncio.sleep(1.5 * LEASE_SECONDS)
         assert await lost(backend, ROOMS) == []

@@ -87,9 +87,8 @@ class StreamKeeper:
 
         After the backend was away, `ensure_rooms` comes first.
         """
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_leases())
-            tasks.create_task(self._keep_checking(ensure_rooms))
+        # Unlike a task group it passes on a second cancellation: the first may be swallowed.
+        await asyncio.gather(self._keep_leases(), self._keep_checking(ensure_rooms))
 
     async def check(self) -> None:
         """Renew the leases, and find what no bell told of.
