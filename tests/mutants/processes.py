@@ -68,7 +68,7 @@ MUTANTS = [
     ),
     Mutant(
         "the bus is not told of the gaps that the log fills",
-        [remove("StreamKeeper._catch_up", "self._bus.report_gap(...)")],
+        [remove("Stream.catch_up", "self._links.bus.report_gap(...)")],
         "contract/test_lost_bells.py::test_a_subscription_that_is_silent_is_made_anew",
     ),
     Mutant(

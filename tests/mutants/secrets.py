@@ -17,7 +17,7 @@ MUTANTS = [
     ),
     Mutant(
         "a refreshed token is ignored",
-        [remove("InboundFrames._refresh", "connection.expire_at(...)")],
+        [remove("Connection.renew", "self.expire_at(...)")],
         "contract/test_tokens.py::test_a_refresh_just_before_the_end_keeps_the_connection",
     ),
     Mutant(
@@ -42,7 +42,7 @@ MUTANTS = [
     ),
     Mutant(
         "a reader may speak",
-        [never("ConnectionManager._say", "not connection.admission.identity.may_publish")],
+        [never("InboundFrames._say", "not connection.admission.identity.may_publish")],
         "contract/test_tokens.py::test_a_reader_is_refused_to_speak",
     ),
     Mutant(

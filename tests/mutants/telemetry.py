@@ -9,7 +9,7 @@ MUTANTS = [
         [
             replace(
                 "ConnectionManager._admit",
-                "connection.membership.admit(...)",
+                "connection.admit(...)",
                 '...\nlogger.info("Who comes is %r", handshake)',
             )
         ],
