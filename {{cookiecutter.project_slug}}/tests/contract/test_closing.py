@@ -10,6 +10,7 @@ from {{cookiecutter.__package}}.rooms.backends.interfaces import Room
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.events import Removed, RoomDeleted
+from {{cookiecutter.__package}}.server import handshake
 from {{cookiecutter.__package}}.server.middleware import Receive, Scope, Send
 
 from ..clock import ManualClock
@@ -164,6 +165,23 @@ async def test_a_failing_adapter_is_told_of_as_any_failure(
         assert since(before)["INTERNAL_ERROR"] == 1
     (line,) = [one for one in caplog.records if getattr(one, "row", "") == "INTERNAL_ERROR"]
     assert vars(line)["user"] == "bea"
+    assert "a mistake" in caplog.text
+    caplog.clear()
+
+
+async def test_a_failure_before_the_manager_knows_of_a_socket_is_recorded_too(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: object) -> str:
+        raise RuntimeError("a mistake")
+
+    before = told()
+    monkeypatch.setattr(handshake, "bearer_token", broken)
+    async with service.connect() as client:
+        await client.expect_close(Close.INTERNAL_ERROR)
+    assert since(before)["INTERNAL_ERROR"] == 1
+    (line,) = [vars(one) for one in caplog.records if hasattr(one, "row")]
+    assert (line["row"], line["room"]) == ("INTERNAL_ERROR", "lobby")
     assert "a mistake" in caplog.text
     caplog.clear()
 

@@ -25,6 +25,8 @@ async def test_a_room_that_closes_while_somebody_comes_in_closes_to_them_too(
     part: str, name: str, manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await manager.create_room("attic")
+    # With somebody there, the room's stream has begun, and the newcomer alone reads the log.
+    there = await manager.connect("attic", Socket().transport)
     entered, go_on = slow_down(monkeypatch, getattr(manager.backend, part), name)
     socket = Socket()
     joining = asyncio.create_task(manager.connect("attic", socket.transport))
@@ -33,7 +35,9 @@ async def test_a_room_that_closes_while_somebody_comes_in_closes_to_them_too(
     go_on.set()
     connection = await joining
     await socket.expect_close(Close.ROOM_CLOSED)
-    await manager.disconnect(connection)
+    assert socket.frames == []
+    for one in (connection, there):
+        await manager.disconnect(one)
     assert await members(manager) == []
 
 
