@@ -217,6 +217,27 @@ async def test_the_dead_keep_nobody_out(
     await manager.disconnect(connection)
 
 
+async def test_who_leaves_while_members_are_brought_back_is_no_member(
+    make_manager: Callable[..., ConnectionManager],
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manager = make_manager(redis_url=redis_server.url)
+    await manager.create_room("attic")
+    socket = Socket()
+    connection = await manager.connect("attic", socket.send, socket.close)
+    async with connect(redis_server.url) as redis:
+        for kind in ("leases", "connections", "counts"):
+            await redis.delete(*await redis.keys(f"*:{kind}"))
+    entered, go_on = slow_down(monkeypatch, manager.backend.presence, "join")
+    checking = asyncio.create_task(manager.check())
+    await within("the member to be brought back", entered.wait())
+    await manager.disconnect(connection)
+    go_on.set()
+    await within("the check", checking)
+    assert await members(manager) == []
+
+
 async def test_a_task_that_swallows_its_cancellation_is_ended() -> None:
     swallowed = asyncio.Event()
 
