@@ -13,6 +13,7 @@ from ..errors import LogLostError, UnavailableError
 from ..protocol.closes import Close
 from ..protocol.events import Entry, Event, Removed, RoomDeleted, SessionEnded
 from ..protocol.positions import Position
+from ..tasks import end_tasks
 from ..tuning import Tuning
 from .links import Links
 from .stream import Stream
@@ -102,7 +103,9 @@ class StreamKeeper:
 
     async def stop(self) -> None:
         """End all that is under way."""
-        await asyncio.gather(*(stream.stop() for stream in self._streams.values()))
+        workers = [stream.worker for stream in self._streams.values()]
+        # Those that have ended may belong to a loop that is closed.
+        await end_tasks(*(worker for worker in workers if not worker.done()))
 
     async def _keep_leases(self) -> None:
         failures = 0

@@ -13,7 +13,6 @@ from ..protocol import frames
 from ..protocol.closes import Close, CloseConnection
 from ..protocol.events import Entry, Ephemeral, MemberJoined, MemberLeft
 from ..protocol.positions import Position
-from ..tasks import end_tasks
 from .fanout import Fanout
 from .links import Links
 from .member_list import MemberList
@@ -40,7 +39,7 @@ class Stream:
         self._following = False
         # Set when a message or a member may be missing.
         self._behind = False
-        self._worker = asyncio.create_task(self._begin())
+        self.worker = asyncio.create_task(self._begin())
 
     @property
     def lost(self) -> bool:
@@ -107,8 +106,8 @@ class Stream:
     def repair(self) -> None:
         """Read soon what is missing, and again until that succeeds."""
         self._behind = True
-        if self._worker.done():
-            self._worker = asyncio.create_task(self._repair())
+        if self.worker.done():
+            self.worker = asyncio.create_task(self._repair())
 
     def publish(self, entry: Entry) -> None:
         """Pass on what was said here; what was said before it may still be on its way."""
@@ -201,10 +200,6 @@ class Stream:
         self._following = False
         self.fanout.close()
         self._lost.set()
-
-    async def stop(self) -> None:
-        """End what is under way."""
-        await end_tasks(self._worker)
 
     async def _begin(self) -> None:
         try:
