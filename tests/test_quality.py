@@ -56,8 +56,8 @@ _NO_CODE = {
 
 def test_it_stays_small(project: Project) -> None:
     lines = {path: count_code(path) for path in project.package.rglob("*.py")}
-    assert sum(lines.values()) < 4_190
-    assert max(lines.values()) < 310
+    assert sum(lines.values()) < 5_080
+    assert max(lines.values()) < 250
 
 
 @pytest.mark.slow(15)

@@ -14,6 +14,7 @@ import pytest
 from {{cookiecutter.__package}}.rooms.metrics import FILES_EXHAUSTED
 from {{cookiecutter.__package}}.server import open_files
 
+from .configs import make_config
 from .contract.service import Endpoint
 from .processes import COMMAND, PROCESS_TIMEOUT, serving
 from .waiting import until
@@ -71,6 +72,14 @@ def test_a_limit_that_cannot_be_raised_stays(
     monkeypatch.setattr(resource, "setrlimit", setrlimit)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     assert open_files.raise_limit() == (256 if refused else math.inf)
+
+
+def test_a_limit_below_max_connections_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_files, "raise_limit", lambda: 240)
+    assert list(open_files.warnings(make_config(max_connections=240))) == []
+    (warning,) = open_files.warnings(make_config(max_connections=241))
+    assert "MAX_CONNECTIONS is 241" in warning
+    assert "only 240 files" in warning
 
 
 def test_exhaustion_is_counted_each_time_and_logged_once_a_minute(

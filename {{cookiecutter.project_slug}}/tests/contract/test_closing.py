@@ -176,7 +176,7 @@ async def test_a_failure_before_the_manager_knows_of_a_socket_is_recorded_too(
         raise RuntimeError("a mistake")
 
     before = told()
-    monkeypatch.setattr(handshake, "bearer_token", broken)
+    monkeypatch.setattr(handshake, "read_headers", broken)
     async with service.connect() as client:
         await client.expect_close(Close.INTERNAL_ERROR)
     assert since(before)["INTERNAL_ERROR"] == 1

@@ -225,7 +225,7 @@ async def test_who_leaves_while_members_are_brought_back_is_no_member(
     manager = make_manager(redis_url=redis_server.url)
     await manager.create_room("attic")
     socket = Socket()
-    connection = await manager.connect("attic", socket.send, socket.close)
+    connection = await manager.connect("attic", socket.transport)
     async with connect(redis_server.url) as redis:
         for kind in ("leases", "connections", "counts"):
             await redis.delete(*await redis.keys(f"*:{kind}"))

@@ -1,6 +1,5 @@
 """One client, without a room."""
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -9,34 +8,9 @@ from {{cookiecutter.__package}}.rooms.connections.connection import (
     Connection,
     State,
 )
-from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
-from {{cookiecutter.__package}}.rooms.protocol.frames import as_frame
 
 from ..fakes import Socket, make_connection
-from ..waiting import within
-
-
-async def test_what_must_be_told_waits_until_it_fits() -> None:
-    sent: list[str] = []
-    free = asyncio.Event()
-
-    async def send(text: str) -> None:
-        await free.wait()
-        sent.append(text)
-
-    async def close(_: int, __: str) -> None: ...
-
-    connection = make_connection(Transport(send, close), outbox_bytes=4)
-    await connection.send_when_fits(as_frame("abcd"))
-    second = asyncio.create_task(connection.send_when_fits(as_frame("efgh")))
-    await asyncio.sleep(0)
-    assert not second.done()
-    free.set()
-    await within("room for the second", second)
-    await connection.drained()
-    assert sent == ["abcd", "efgh"]
-
 
 Step = Callable[[Connection], None]
 STEPS: dict[State, Step] = {

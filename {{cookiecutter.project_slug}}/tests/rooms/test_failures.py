@@ -59,6 +59,19 @@ async def test_what_no_bell_can_tell_of_is_read_from_the_log(
             await ann.expect("hello")
 
 
+@pytest.mark.parametrize("tuning", [Tuning(bell_seconds=0.01)])
+async def test_a_repeated_message_whose_bell_was_missed_is_read_from_the_log(
+    attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with inside(attic, Handshake()) as ann:
+        with monkeypatch.context() as patched:
+            intercept(patched, attic, lambda *_: None)
+            text = frames.encode_payload("bea", "hello", "now", "m1")
+            await attic.backend.log.append("attic", text, "bea\nm1")
+        await attic.publish("attic", "other words", "bea", "m1")
+        await ann.expect("hello")
+
+
 async def test_what_is_told_to_nobody_is_logged(
     attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

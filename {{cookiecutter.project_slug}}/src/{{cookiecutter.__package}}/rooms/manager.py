@@ -266,7 +266,6 @@ class ConnectionManager(RoomRegistry):
         connection.join()
         try:
             await stream.join(connection, room.capacity or self.config.room_capacity)
-            connection.membership.enter()
         finally:
             # It may have left before it had joined.
             if connection.ending:

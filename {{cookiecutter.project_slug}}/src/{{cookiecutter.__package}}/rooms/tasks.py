@@ -9,10 +9,7 @@ async def end_tasks(*tasks: asyncio.Task[None]) -> None:
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=0.1)
-    for task in tasks:
-        if not task.cancelled():
-            # It is asked for, so that it is not logged as forgotten.
-            task.exception()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Turns:

@@ -98,11 +98,6 @@ class Connection:
         return self.membership.announced
 
     @property
-    def joined(self) -> bool:
-        """Whether it is a member of its room."""
-        return self.membership.joined
-
-    @property
     def opened(self) -> bool:
         """Whether the client was sent its welcome, and no close."""
         return self.state is State.OPEN
@@ -193,11 +188,6 @@ class Connection:
     def send_batch(self, batch: Batch) -> bool:
         """Queue frames that were told in one round; False if the outbox can't take them all."""
         return self._outbox.put_batch(batch)
-
-    async def send_when_fits(self, frame: Encoded) -> None:
-        """Queue a frame, once what waits already leaves room for it."""
-        while not self.send(frame):
-            await self.drained()
 
     async def drained(self) -> None:
         """Wait until all was sent that waits, and the close."""
