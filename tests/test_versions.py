@@ -38,7 +38,7 @@ def test_it_works_with_the_newest_python_and_libraries_and_all_of_it_is_tested(
     least = 100 if version >= (3, 12) else 95
     run_tests(project, "--cov", "--cov-report=")
     # What the shared tests are about is measured with the first flavour.
-    shared = "--omit=src/*/rooms/*,src/*/server/middleware.py"
+    shared = "--omit=src/*/rooms/*,src/*/server/*"
     omitted = [] if project.flavour == FLAVOURS[0] else [shared]
     report = (str(project.python), "-m", "coverage", "report")
     project.run(*report, f"--fail-under={least}", *omitted)
