@@ -1,1 +1,1 @@
-"""The core by itself."""
+"""The engine by itself."""

@@ -1,4 +1,4 @@
-"""What a bus promises, on every engine; and on Redis, that it outlives what is wrong there."""
+"""What a bus promises, on every backend; and on Redis, that it outlives what is wrong there."""
 
 import asyncio
 import logging

@@ -70,9 +70,9 @@ async def test_a_crowd_that_connects_lets_others_run_in_between() -> None:
     async def ignore(_: Event) -> None:
         pass
 
-    gate = SocketGuard(app, make_config())
+    guard = SocketGuard(app, make_config())
     scope = {"type": "websocket", "path": "/ws/attic", "headers": []}
-    crowd = [gate(scope, receive, ignore) for _ in range(CROWD)]
+    crowd = [guard(scope, receive, ignore) for _ in range(CROWD)]
     assert 0 < await most_in_a_round(crowd, lambda: begun) <= AT_ONCE
 
 

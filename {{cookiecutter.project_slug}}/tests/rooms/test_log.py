@@ -1,4 +1,4 @@
-"""What a log promises, on every engine."""
+"""What a log promises, on every backend."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What a presence promises, on every engine."""
+"""What a presence promises, on every backend."""
 
 import asyncio
 import time

@@ -34,10 +34,10 @@ async def test_members_of_a_dead_process_are_struck_off_by_another(redis: Redis)
         await dying.join("attic", user, connection)
     await living.join("attic", "bea", "4")
     await asyncio.sleep(2 * SHORT)
-    roll = await living.heartbeat("attic")
-    assert [event.user for event in roll.went] == ["ann"], "bea has a connection that lives"
-    assert roll.version == roll.went[-1].version
-    assert (await living.members("attic")) == (roll.version, ["bea"])
+    found = await living.heartbeat("attic")
+    assert [event.user for event in found.went] == ["ann"], "bea has a connection that lives"
+    assert found.version == found.went[-1].version
+    assert (await living.members("attic")) == (found.version, ["bea"])
     assert (await living.heartbeat("attic")).went == ()
 
 

@@ -151,11 +151,11 @@ async def test_a_body_may_have_twice_a_messages_limit_and_a_mebibyte(
         async def receive(size: int = size) -> Event:
             return {"type": "http.request", "body": b"x" * size}
 
-        gate = SocketGuard(http, make_config(max_message_bytes=limit))
+        guard = SocketGuard(http, make_config(max_message_bytes=limit))
         for headers in ([], [(b"content-length", str(size).encode())]):
             sent.clear()
             scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
-            await gate(scope, receive, note)
+            await guard(scope, receive, note)
             assert [event["status"] for event in sent if "status" in event] == [status]
 
 

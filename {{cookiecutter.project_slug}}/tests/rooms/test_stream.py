@@ -11,7 +11,11 @@ from {{cookiecutter.__package}}.rooms.protocol.events import (
     MemberJoined,
     MemberLeft,
 )
-from {{cookiecutter.__package}}.rooms.protocol.frames import Batch, Encoded, encode_payload
+from {{cookiecutter.__package}}.rooms.protocol.frames import (
+    Batch,
+    Encoded,
+    encode_payload,
+)
 from {{cookiecutter.__package}}.rooms.protocol.positions import Position
 
 from ..fakes import Listener, make_connection

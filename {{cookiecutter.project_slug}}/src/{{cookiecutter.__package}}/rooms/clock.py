@@ -16,7 +16,7 @@ class Timer(Protocol):
 
 
 class Clock(Protocol):
-    """What the core asks for when it needs the time."""
+    """Tells the time and calls back later."""
 
     def time(self) -> float:
         """Seconds since the epoch, as tokens count them."""

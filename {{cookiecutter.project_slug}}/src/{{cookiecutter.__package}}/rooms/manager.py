@@ -75,7 +75,7 @@ class ConnectionManager(RoomRegistry):
         return len(self._roster.everyone())
 
     async def start(self) -> None:
-        """Make sure that the rooms of the settings exist, and keep in step with the engine."""
+        """Create the rooms of the settings, and keep in step with the backend."""
         try:
             await self.ensure_rooms()
         except UnavailableError as error:
@@ -86,7 +86,7 @@ class ConnectionManager(RoomRegistry):
             self._keeper = asyncio.create_task(self._streams.keep(self.ensure_rooms))
 
     async def stop(self) -> None:
-        """Let go of the engine; to be called when no connection is left."""
+        """Release the backend; call it when no connection is left."""
         self.loop = None
         if self._keeper:
             keeper, self._keeper = self._keeper, None
@@ -106,7 +106,7 @@ class ConnectionManager(RoomRegistry):
         """Find what no other process told of: missed messages, closed rooms, dead members.
 
         Raises:
-            UnavailableError: the engine can't be reached.
+            UnavailableError: the backend can't be reached.
         """
         await self._streams.check()
 

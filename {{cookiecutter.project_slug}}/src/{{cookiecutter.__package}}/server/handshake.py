@@ -12,7 +12,7 @@ from ..rooms.protocol.frames import PROTOCOL
 WRITE_EXTENSION = "rooms.write"
 # What the server adds to the event of a disconnect: the row with which it closed by itself.
 CLOSED_WITH = "rooms.closed_with"
-# What the gate adds to a scope whose client is accepted only to be told this.
+# What the guard adds to a scope whose client is accepted only to be told this.
 REFUSAL = "rooms.refusal"
 _BEARER_PREFIX = "bearer."
 

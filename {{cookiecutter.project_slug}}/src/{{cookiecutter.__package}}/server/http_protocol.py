@@ -139,7 +139,7 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
             super().on_response_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Leave it to the gate how large a body may be."""
+        """Leave the limit on bodies to the guard."""
         super().on_body(body)
         self._besides_bodies -= len(body)
 

@@ -56,7 +56,7 @@ class ClientFaults(logging.Filter):
         """
         if isinstance(record.args, tuple):
             record.args = tuple(map(_without_query, record.args))
-        # The gate ends whatever the application does not, so that only a denial is left.
+        # The guard ends whatever the application does not, so that only a denial is left.
         return "without completing handshake" not in record.getMessage()
 
 

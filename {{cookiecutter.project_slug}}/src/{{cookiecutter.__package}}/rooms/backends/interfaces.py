@@ -1,4 +1,4 @@
-"""What the manager needs from an engine: where rooms, messages and members are kept.
+"""What the manager needs of a backend: where rooms, messages and members are kept.
 
 The log is the truth, and the bus is only a bell that rings with each append: a message that is
 missed on the bus is read from the log.
@@ -45,7 +45,7 @@ class PresenceSnapshot(NamedTuple):
 
 
 class Heartbeat(NamedTuple):
-    """What calling the roll of a room found.
+    """What a process's heartbeat in a room found.
 
     `lost`: this process was taken for dead, so that its connections have to join again.
     `went`: members of dead processes, who have just been struck off.
@@ -131,14 +131,14 @@ class Presence(Protocol):
     async def join(
         self, room: str, user: str, connection: str, capacity: int | None = None
     ) -> MemberJoined | None:
-        """Let a connection in; `Came` if it is the user's first.
+        """Admit a connection; return `MemberJoined` if it is the user's first.
 
         Raises:
-            ClosedError: a new member would be more than `capacity`.
+            CloseConnection: a new member would be more than `capacity`.
         """
 
     async def leave(self, room: str, connection: str) -> MemberLeft | None:
-        """Let a connection out; `Went` if it was the user's last."""
+        """Remove a connection; return `MemberLeft` if it was the user's last."""
 
     async def remove(self, room: str, user: str) -> MemberLeft | None:
         """Take a user's connections out; None if there were none."""
@@ -163,7 +163,7 @@ class Bus(Protocol):
         """Receive a room's events, from when this returns.
 
         Raises:
-            UnavailableError: the engine can't be reached.
+            UnavailableError: the backend can't be reached.
         """
 
     async def unsubscribe(self, room: str) -> None:

@@ -1,4 +1,4 @@
-"""The embedded engine: messages and members in this process's memory."""
+"""The embedded backend: messages and members in this process's memory."""
 
 import time
 from collections import Counter, OrderedDict, deque
@@ -139,7 +139,7 @@ class MemoryPresence:
     async def join(
         self, room: str, user: str, connection: str, capacity: int | None = None
     ) -> MemberJoined | None:
-        """Let a connection in; `Came` if it is the user's first."""
+        """Admit a connection; return `MemberJoined` if it is the user's first."""
         members = self._rooms.setdefault(room, self._members(room))
         if connection in members.connections:
             return None
@@ -151,7 +151,7 @@ class MemoryPresence:
         return MemberJoined(version=self._change(members), user=user) if first else None
 
     async def leave(self, room: str, connection: str) -> MemberLeft | None:
-        """Let a connection out; `Went` if it was the user's last."""
+        """Remove a connection; return `MemberLeft` if it was the user's last."""
         self._removed.pop(connection, None)
         members = self._members(room)
         user = members.connections.pop(connection, None)
@@ -194,6 +194,6 @@ class MemoryPresence:
 
 
 def memory_backend(history: int) -> Backend:
-    """Build an engine that keeps everything in this process."""
+    """Build a backend that keeps everything in this process."""
     bus = MemoryBus()
     return Backend(MemoryLog(history, bus), MemoryPresence(), bus)

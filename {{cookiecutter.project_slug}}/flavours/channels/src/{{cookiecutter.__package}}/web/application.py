@@ -1,4 +1,4 @@
-"""The ASGI application: Django for HTTP, Channels for WebSockets, the gate before both."""
+"""The ASGI application: Django for HTTP, Channels for WebSockets, the guard before both."""
 
 from functools import cache
 from typing import Any

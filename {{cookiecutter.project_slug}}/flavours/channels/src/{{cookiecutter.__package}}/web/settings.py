@@ -97,7 +97,7 @@ AUTH_PASSWORD_VALIDATORS = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# The gate limits bodies, in either flavour alike.
+# The guard limits bodies in both flavours.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
 STATIC_URL = "static/"

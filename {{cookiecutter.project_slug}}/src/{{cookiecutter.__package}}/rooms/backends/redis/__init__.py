@@ -1,1 +1,1 @@
-"""The engine on Redis: any number of processes serve the same rooms."""
+"""The Redis backend: any number of processes serve the same rooms."""

@@ -1,4 +1,4 @@
-"""The engine on Redis, put together."""
+"""The Redis backend as a whole."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from .presence import RedisPresence
 
 @dataclass(frozen=True, slots=True)
 class RedisBackend(Backend):
-    """An engine that rests on a Redis server."""
+    """A backend on a Redis server."""
 
     redis: Redis
     keyspace: Keyspace
@@ -29,7 +29,7 @@ class RedisBackend(Backend):
 
 
 def redis_backend(url: str, prefix: str, history: int) -> RedisBackend:
-    """Build an engine on a Redis server; it connects when it is first used."""
+    """Build a backend on a Redis server; it connects when it is first used."""
     redis, keyspace = connect(url), Keyspace.of(url, prefix)
     log, presence = RedisLog(redis, keyspace, history), RedisPresence(redis, keyspace)
     return RedisBackend(log, presence, RedisBus(redis, keyspace), redis, keyspace)

@@ -34,7 +34,7 @@ class RedisPresence:
     async def join(
         self, room: str, user: str, connection: str, capacity: int | None = None
     ) -> MemberJoined | None:
-        """Let a connection in; `Came` if it is the user's first."""
+        """Admit a connection; return `MemberJoined` if it is the user's first."""
         limit = "" if capacity is None else capacity
         args = (self._process, connection, user, limit, self._lease)
         version = int(await self._join(self._keys(room), args))
@@ -43,7 +43,7 @@ class RedisPresence:
         return MemberJoined(version=version, user=user) if version else None
 
     async def leave(self, room: str, connection: str) -> MemberLeft | None:
-        """Let a connection out; `Went` if it was the user's last."""
+        """Remove a connection; return `MemberLeft` if it was the user's last."""
         found = await self._leave(self._keys(room), (connection,))
         return MemberLeft(version=found[0], user=found[1]) if found else None
 
