@@ -1,4 +1,4 @@
-"""Tests: `contract` over a real socket, `rooms` of the engine alone, and here the framework's own."""
+"""Tests: `contract` over a real socket, `rooms` of the engine, and here the framework's own."""
 
 from hypothesis import HealthCheck, settings
 
