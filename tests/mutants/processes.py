@@ -67,6 +67,11 @@ MUTANTS = [
         f"{_BUS}::test_a_silent_subscription_is_made_anew",
     ),
     Mutant(
+        "a process is ready though Redis takes no writes",
+        [replace("RedisBackend.ping", "self.redis.set(...)", "self.redis.ping()")],
+        "contract/test_processes.py::test_a_process_whose_redis_takes_no_writes_is_not_ready",
+    ),
+    Mutant(
         "the bus is not told of the gaps that the log fills",
         [remove("Stream.catch_up", "self._links.bus.report_gap(...)")],
         "contract/test_lost_bells.py::test_a_subscription_that_is_silent_is_made_anew",

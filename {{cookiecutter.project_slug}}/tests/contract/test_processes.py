@@ -240,6 +240,22 @@ async def test_services_that_differ_in_prefix_or_database_share_nothing(
         await ann.expect_message("still here", "ann")
 
 
+async def test_a_process_whose_redis_takes_no_writes_is_not_ready(
+    pair: Pair, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect(redis_server.url) as redis:
+        assert (await pair[0].call("GET", "/readyz")).status_code == 200
+        await redis.config_set("min-replicas-to-write", 1)
+        try:
+            assert (await pair[0].call("GET", "/readyz")).status_code == 503
+            assert (await pair[0].call("GET", "/healthz")).status_code == 200
+        finally:
+            await redis.config_set("min-replicas-to-write", 0)
+        assert (await pair[0].call("GET", "/readyz")).status_code == 200
+    assert "NOREPLICAS" in caplog.text
+    caplog.clear()
+
+
 async def test_real_processes_share_rooms_and_one_may_be_killed(
     tmp_path: Path, redis_server: RedisServer
 ) -> None:

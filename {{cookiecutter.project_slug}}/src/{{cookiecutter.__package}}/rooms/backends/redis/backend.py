@@ -10,6 +10,8 @@ from .client import Keyspace, call, connect
 from .log import RedisLog
 from .presence import RedisPresence
 
+_PROBE_SECONDS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class RedisBackend(Backend):
@@ -19,8 +21,9 @@ class RedisBackend(Backend):
     keyspace: Keyspace
 
     async def ping(self) -> None:
-        """Make sure that Redis can be reached."""
-        await call(self.redis.ping)
+        """Make sure that Redis can be reached and takes what is written."""
+        key = self.keyspace.probe()
+        await call(lambda: self.redis.set(key, "", ex=_PROBE_SECONDS))
 
     async def close(self) -> None:
         """Let go of all connections."""
