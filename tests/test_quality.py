@@ -94,7 +94,7 @@ def test_its_hooks_pass_on_a_fresh_commit(project: Project) -> None:
     project.run("git", "add", "--all")
     project.know_types()
     done = project.run("uv", "run", "pre-commit", "run", "--all-files")
-    assert done.stdout.count("Passed") == 4, done.stdout
+    assert done.stdout.count("Passed") == 5, done.stdout
 
 
 def test_it_builds_without_a_warning(project: Project) -> None:
