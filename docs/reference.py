@@ -26,7 +26,7 @@ _QUESTIONS = """\
 import json
 from prometheus_client.parser import text_string_to_metric_families as families
 from rooms_service.rooms import metrics
-import rooms_service.rooms.connections.telemetry  # which exports the label of each close
+from rooms_service.rooms.connections import telemetry  # which fills in the labels
 from rooms_service.rooms.protocol import asyncapi
 from scripts.written import README, written
 told = {

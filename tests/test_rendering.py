@@ -15,8 +15,15 @@ OTHERS = {
     "channels": re.compile(r"fastapi|starlette|pwdlib|testclient", re.IGNORECASE),
 }
 PICTURE = "docs/page.png"
-# AsyncAPI calls a path of sockets a channel.
-OTHER_CHANNELS = ("rooms/protocol/asyncapi.py", "static/protocol.js", "contract/test_page.py")
+# AsyncAPI calls a path of sockets a channel, and Redis what Pub/Sub sends on.
+OTHER_CHANNELS = (
+    "README.md",
+    "contract/test_page.py",
+    "rooms/backends/redis/client.py",
+    "rooms/config.py",
+    "rooms/protocol/asyncapi.py",
+    "static/protocol.js",
+)
 TREES = {
     name: (Path(__file__).parent / f"trees/{name}.txt").read_text(encoding="utf-8").splitlines()
     for name in OTHERS

@@ -182,9 +182,9 @@ MUTANTS = [
         "a stop forgets the connections that are closing",
         [
             replace(
-                "ConnectionManager.end",
-                "connection.close(...)",
-                "...\nself._roster.remove(connection)",
+                "ConnectionManager.drain",
+                "self._roster.everyone()",
+                "[one for one in self._roster.everyone() if not one.ending]",
             )
         ],
         "rooms/test_drain.py::test_a_stuck_client_is_waited_for_but_no_longer_than_allowed",

@@ -118,7 +118,7 @@ async def members(manager: ConnectionManager) -> list[str]:
 
 
 def bus_of(manager: ConnectionManager) -> Bus:
-    """The bus itself: in Channels a door is in front of it."""
+    """The bus itself, where an adapter has put a door in front of it."""
     bus = manager.backend.bus
     return getattr(bus, "bus", bus)
 

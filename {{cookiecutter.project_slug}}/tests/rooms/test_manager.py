@@ -150,7 +150,7 @@ async def test_an_error_that_a_framework_raises_for_a_client_that_is_gone_is_no_
         try:
             raise OSError("gone")
         except OSError:
-            raise RuntimeError("disconnected")  # noqa: B904 (as starlette does)
+            raise RuntimeError("disconnected")  # noqa: B904 (as a framework does)
 
     connection = await manager.connect("attic", Transport(send, socket.close))
     await connection.drained()
