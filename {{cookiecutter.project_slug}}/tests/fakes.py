@@ -118,7 +118,7 @@ async def members(manager: ConnectionManager) -> list[str]:
 
 
 def bus_of(manager: ConnectionManager) -> Bus:
-    """The bus itself, where an adapter has put a door in front of it."""
+    """The bus itself, also behind the door of an adapter."""
     bus = manager.backend.bus
     return getattr(bus, "bus", bus)
 
