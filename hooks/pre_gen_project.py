@@ -24,7 +24,7 @@ DEVICES = {"aux", "con", "nul", "prn"} | {
 # What either flavour brings along, as it is imported and as it is installed.
 DEPENDENCIES = set(
     """
-    _argon2_cffi_bindings _cffi_backend _hypothesis_ftz_detector _hypothesis_globals
+    _argon2_cffi_bindings _cffi_backend _ffi _hypothesis_ftz_detector _hypothesis_globals
     _hypothesis_pytestplugin _pytest _yaml annotated_doc annotated_types anyio argon2
     argon2_cffi argon2_cffi_bindings asgiref ast_serialize async_timeout certifi cffi cfgv
     channels channels_redis charset_normalizer click colorama coverage detect_secrets distlib
