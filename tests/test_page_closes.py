@@ -104,7 +104,8 @@ async def sees_close(visitor: Visitor, close: dict[str, Any]) -> None:
         await expect(page.get_by_label("Message", exact=True)).to_be_focused()
     elif not close["advice"].startswith("AUTHENTICATE"):
         # Some closes ask to come back at once, so that a look at the page may be too late.
-        await page.wait_for_function(STATE_WAS_SEEN, arg=close["reason"] or close["explanation"])
+        words = close["reason"] or close["explanation"].removesuffix(".")
+        await page.wait_for_function(STATE_WAS_SEEN, arg=words)
         # In the page itself, as it may come back between a look at the button and a click.
         await page.evaluate(CLICK_IF_THERE, "#again")
     await visitor.sees_state("You are here as ann.")
