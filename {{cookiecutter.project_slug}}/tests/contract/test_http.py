@@ -206,12 +206,18 @@ async def test_without_the_key_nothing_is_done(
     assert not await service.manager.store.get("attic")
 
 
+@pytest.mark.parametrize("api_key", [None, ""])
 @pytest.mark.parametrize(("method", "path"), CALLS_WITH_KEY)
 async def test_without_a_key_in_the_settings_nobody_is_trusted(
-    start: Start, make_manager: Callable[..., ConnectionManager], method: str, path: str
+    start: Start,
+    make_manager: Callable[..., ConnectionManager],
+    method: str,
+    path: str,
+    api_key: str | None,
 ) -> None:
-    async with start(make_manager(api_key=None)) as service:
-        for headers in ({}, KEY, {"Authorization": "Bearer None"}):
+    async with start(make_manager(api_key=api_key)) as service:
+        for given in (None, KEY["Authorization"], "Bearer None", "Bearer", "Basic YTpi"):
+            headers = {} if given is None else {"Authorization": given}
             answer = await service.call(method, path, headers=headers, json={"name": "attic"})
             assert answer.status_code == 401
 

@@ -20,7 +20,7 @@ def is_trusted(authorization: str | None, config: ServiceConfig) -> bool:
     if authorization is None:
         return False
     given, expected = bearer_token(authorization), config.api_key
-    if expected is None or not _same(given, expected):
+    if not given or expected is None or not _same(given, expected):
         raise UnauthorizedError
     return True
 

@@ -119,7 +119,7 @@ class Log(Protocol):
         """
 
     async def reset_epoch(self, room: str, expected_position: Position) -> None:
-        """Give the log a new epoch, if it has not got `known` any more."""
+        """Give the log a new epoch if it no longer has `expected_position`."""
 
     async def delete(self, room: str) -> None:
         """Forget all that was said in a room."""

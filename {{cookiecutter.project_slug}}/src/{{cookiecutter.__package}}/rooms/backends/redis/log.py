@@ -52,7 +52,7 @@ class RedisLog:
         return Page(Position(int(epoch), int(offset)), [_entry(*one) for one in found])
 
     async def reset_epoch(self, room: str, expected_position: Position) -> None:
-        """Give the log a new epoch, if it has not got `known` any more."""
+        """Give the log a new epoch if it no longer has `expected_position`."""
         await self._reset_epoch(self._keys(room)[:1], expected_position)
 
     async def delete(self, room: str) -> None:
