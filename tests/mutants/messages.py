@@ -167,4 +167,30 @@ MUTANTS = [
         [always("ConnectionManager.receive", "not connection.ending")],
         "rooms/test_manager.py::test_frames_after_the_end_are_ignored",
     ),
+    Mutant(
+        "a newcomer gets one message too few",
+        [replace("latest", "newest.offset - count", "newest.offset - count + 1")],
+        "contract/test_history.py::test_a_newcomer_gets_the_last_messages",
+    ),
+    Mutant(
+        "the welcome's position is that of the first message that follows",
+        [replace("before", "page.entries[0].offset - 1", "page.entries[0].offset")],
+        "contract/test_history.py::test_a_newcomer_gets_the_last_messages",
+    ),
+    Mutant(
+        "a trusted caller is told that nothing was missed though it was",
+        [replace("read_history", "position is not None and page.follows(position)", "True")],
+        "contract/test_history.py::test_a_trusted_caller_reads_on_from_a_position",
+    ),
+    Mutant(
+        "an answer to the same id says it twice",
+        [replace("say", "message.id", "None")],
+        "contract/test_history.py::test_a_message_that_is_published_again_is_said_once",
+        ["fastapi"],
+    ),
+    Mutant(
+        "a ping is answered without its ref",
+        [replace("InboundFrames.act", "frames.Pong(ref=frame.ref)", "frames.Pong()")],
+        "contract/test_history.py::test_a_ping_with_a_ref_is_answered_in_its_place",
+    ),
 ]

@@ -1,6 +1,6 @@
 """What clients send: read, limited, and acted on."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
@@ -39,34 +39,35 @@ class InboundFrames:
             frame = frames.decode(received, debug=self._debug)
         except ValidationError as error:
             detail = frames.problems(error.errors(), skip=1)
-            self._refuse(connection, "invalid-message", detail, frames.sent_id(received))
+            self._refuse(connection, "invalid-message", detail, frames.sent_names(received))
             return
         match frame:
             case frames.Message():
                 await self._say(connection, frame)
             case frames.Refresh():
-                await self._refresh(connection, frame.token)
+                await self._refresh(connection, frame)
             case frames.Ping():
-                self._answer(connection, frames.Pong())
+                self._answer(connection, frames.Pong(ref=frame.ref))
             case frames.ShowClose():
                 raise CloseConnection(frame.close)
             case _:
                 assert_never(frame)
 
     async def _say(self, connection: Connection, frame: frames.Message) -> None:
+        names = named("id", frame.id)
         if not connection.admission.identity.may_publish:
-            self._refuse(connection, "refused", "This token is for reading only", frame.id)
+            self._refuse(connection, "refused", "This token is for reading only", names)
             return
         try:
             await self._publish(connection.room, frame.body, connection.user, frame.id)
         except UnavailableError as error:
-            self._refuse(connection, "unavailable", f"{error}", frame.id)
+            self._refuse(connection, "unavailable", f"{error}", names)
 
-    async def _refresh(self, connection: Connection, token: str) -> None:
+    async def _refresh(self, connection: Connection, frame: frames.Refresh) -> None:
         try:
-            admission = await connection.admission.refreshed(token, self._clock)
+            admission = await connection.admission.refreshed(frame.token, self._clock)
         except (CloseConnection, RefreshError) as error:
-            self._refuse(connection, "invalid-token", f"{error}")
+            self._refuse(connection, "invalid-token", f"{error}", named("ref", frame.ref))
             return
         if not connection.ending:
             connection.renew(admission)
@@ -76,6 +77,11 @@ class InboundFrames:
         connection: Connection,
         code: frames.ErrorCode,
         detail: str,
-        message_id: str | None = None,
+        names: Mapping[str, str],
     ) -> None:
-        self._answer(connection, frames.Error(code=code, detail=detail, id=message_id))
+        self._answer(connection, frames.Error(code=code, detail=detail, **names))
+
+
+def named(name: str, value: str | None) -> dict[str, str]:
+    """Name a frame in an error, if its client named it."""
+    return {} if value is None else {name: value}

@@ -21,6 +21,7 @@ from .connections.transport import Transport
 from .delivery.keeper import StreamKeeper
 from .delivery.stream import Stream
 from .errors import MemberNotFoundError, MessageTooLargeError, RoomNotFoundError, UnavailableError
+from .history import History, before, latest, read_history
 from .inbound import InboundFrames
 from .names import is_room_name
 from .protocol import frames
@@ -190,6 +191,24 @@ class ConnectionManager(RoomRegistry):
         await self.existing_room(room)
         return str(await self._publish(room, body, sender, message_id))
 
+    async def members(self, room: str) -> list[str]:
+        """Name the members of a room.
+
+        Raises:
+            RoomNotFoundError: there is no such room.
+        """
+        await self.existing_room(room)
+        return sorted((await self.backend.presence.members(room)).members)
+
+    async def messages(self, room: str, after: str | None, limit: int) -> History:
+        """Read up to `limit` messages that follow a position; without one, the last of them.
+
+        Raises:
+            RoomNotFoundError: there is no such room.
+        """
+        await self.existing_room(room)
+        return await read_history(self.backend.log, room, after, limit)
+
     async def tell(self, room: str, frame: frames.Frame) -> None:
         """Tell the members who are here now, in whatever process, without a place in the log.
 
@@ -272,9 +291,10 @@ class ConnectionManager(RoomRegistry):
                 await self._streams.leave(connection)
         if not connection.ending:
             connection.expire_at(admission.identity.expires)
-            await self._open(connection, stream, handshake.after)
+            await self._open(connection, stream, handshake)
 
-    async def _open(self, connection: Connection, stream: Stream, after: str | None) -> None:
+    async def _open(self, connection: Connection, stream: Stream, handshake: Handshake) -> None:
+        after = handshake.after
         position = Position.parse(after) if after else None
         stream.hold(connection)
         page = await stream.read(position)
@@ -282,7 +302,9 @@ class ConnectionManager(RoomRegistry):
             return
         recovered = None if after is None else position is not None and page.follows(position)
         if position is None or not recovered:
-            position, page = page.newest, Page(page.newest, [])
+            last = min(handshake.last, self.config.history)
+            page = await stream.read(latest(page.newest, last)) if last else Page(page.newest, [])
+            position = before(page)
         members = sorted(stream.members.names | {connection.user}) if stream.room.presence else None
         welcome = frames.Welcome(
             room=connection.room,

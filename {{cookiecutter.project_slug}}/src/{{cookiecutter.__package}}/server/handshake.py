@@ -1,5 +1,6 @@
 """Reads what a client says in its opening request, besides the path."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -33,6 +34,7 @@ def read_handshake(scope: Mapping[str, Any], **extra: Any) -> Handshake:
         token=tokens.pop() if usable else None,
         unusable_token=bool(tokens) and not usable,
         after=query.get("after"),
+        last=_count(query.get("last", "")),
         query=query,
         headers=headers,
         address=address_of(scope),
@@ -54,6 +56,10 @@ def transport_of(scope: Mapping[str, Any], send: Send, close: CloseSocket) -> Tr
     """Join a framework's `send` and `close` with what the server adds to an ASGI scope."""
     server = scope.get("extensions", {}).get(WRITE_EXTENSION, {})
     return Transport(send, close, **server)
+
+
+def _count(text: str) -> int:
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

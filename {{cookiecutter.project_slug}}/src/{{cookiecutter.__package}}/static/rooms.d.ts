@@ -173,6 +173,7 @@ export type Refusal = {
     code: "invalid-message" | "invalid-token" | "refused" | "unavailable";
     detail: string;
     id?: string | undefined;
+    ref?: string | undefined;
 };
 export type Closing = {
     code: number;

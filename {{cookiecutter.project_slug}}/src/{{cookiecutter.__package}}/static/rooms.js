@@ -45,6 +45,7 @@ const REFRESH_AHEAD = 60_000;
  * @property {"invalid-message" | "invalid-token" | "refused" | "unavailable"} code
  * @property {string} detail
  * @property {string} [id]
+ * @property {string} [ref]
  *
  * @typedef {object} Closing
  * @property {number} code

@@ -1,14 +1,17 @@
 """The bodies of the HTTP calls."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..rooms.history import History
 from ..rooms.names import RoomName, UserName
-from ..rooms.protocol.frames import Body
+from ..rooms.protocol.frames import Body, MessageEvent, MessageId, encode_entry
 
 DEFAULT_TTL = 3600
 MAX_TTL = 86_400
+DEFAULT_MESSAGES = 50
+MAX_MESSAGES = 1_000
 
 MAX_PASSWORD = 1024
 # What a database takes for a whole number.
@@ -58,12 +61,38 @@ class NewMessage(BaseModel):
 
     body: Body
     sender: Annotated[UserName, Field(alias="from")] = SERVICE_USER
+    id: MessageId | None = None
 
 
 class SaidMessage(BaseModel):
     """Where the message stands in the room's log."""
 
     position: str
+
+
+class RoomMembers(BaseModel):
+    """Who is in a room."""
+
+    members: list[str]
+
+
+class RoomMessages(BaseModel):
+    """Messages of a room, oldest first, and the position to go on from.
+
+    `recovered` is null for a caller that named no position; false if what follows it can't be
+    told, so that these are the last ones.
+    """
+
+    messages: list[MessageEvent]
+    position: str
+    recovered: bool | None
+
+    @classmethod
+    def of(cls, history: History) -> Self:
+        """Build the answer from what was read."""
+        texts = (encode_entry(entry).text for entry in history.entries)
+        messages = [MessageEvent.model_validate_json(text) for text in texts]
+        return cls(messages=messages, position=str(history.position), recovered=history.recovered)
 
 
 class Health(BaseModel):

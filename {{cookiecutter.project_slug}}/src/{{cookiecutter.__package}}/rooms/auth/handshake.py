@@ -12,7 +12,8 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Handshake(NamedTuple):
     """What a client says of itself.
 
-    `subprotocol` is the one to select; `after` the last position that it saw. `token` is None where
+    `subprotocol` is the one to select; `after` the last position that it saw; `last` how many
+    messages it wants that were said lately. `token` is None where
     there is none, and where `unusable_token` says that what is there can't be used. `query` has the
     first value of each parameter; `headers` have lower-case names, and commas between the values of
     one that is given several times. `address` is empty where the server has none. `extra` is what
@@ -22,6 +23,7 @@ class Handshake(NamedTuple):
     subprotocol: str | None = None
     token: str | None = None
     after: str | None = None
+    last: int = 0
     unusable_token: bool = False
     query: Mapping[str, str] = _NOTHING
     headers: Mapping[str, str] = _NOTHING

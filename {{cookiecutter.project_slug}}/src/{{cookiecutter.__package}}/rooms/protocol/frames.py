@@ -56,12 +56,14 @@ class Refresh(Frame):
 
     type: Literal["refresh"] = "refresh"
     token: str
+    ref: MessageId | None = None
 
 
 class Ping(Frame):
-    """Ask for a `pong`."""
+    """Ask for a `pong`; one with a `ref` is answered behind all that came before it."""
 
     type: Literal["ping"] = "ping"
+    ref: MessageId | None = None
 
 
 def _close(name: object) -> Close:
@@ -77,14 +79,11 @@ class ShowClose(Frame):
     close: Annotated[Close, BeforeValidator(_close)]
 
 
-class _WithId(BaseModel):
-    id: MessageId
-
-
 ClientFrame = Message | Refresh | Ping
 _client_frames: TypeAdapter[ClientFrame] = TypeAdapter(
     Annotated[ClientFrame, Field(discriminator="type")]
 )
+_message_ids: TypeAdapter[str] = TypeAdapter(MessageId)
 _debug_frames: TypeAdapter[ClientFrame | ShowClose] = TypeAdapter(
     Annotated[ClientFrame | ShowClose, Field(discriminator="type")]
 )
@@ -135,13 +134,16 @@ class Left(Frame):
 
 
 class Pong(Frame):
-    """The answer to `ping`."""
+    """The answer to `ping`, with its `ref`."""
 
     type: Literal["pong"] = "pong"
+    ref: Annotated[MessageId | None, Field(exclude_if=_absent)] = None
 
 
 class Error(Frame):
-    """Nothing was done, and the connection stays. `id` is that of the refused message.
+    """Nothing was done, and the connection stays.
+
+    `id` is that of the refused message, `ref` that of another refused frame.
 
     `refused` is for a client that may only read. After `unavailable` the same message may be sent
     again; with an `id`, it is said once even if it was said already.
@@ -151,6 +153,7 @@ class Error(Frame):
     code: ErrorCode
     detail: str
     id: Annotated[str | None, Field(exclude_if=_absent)] = None
+    ref: Annotated[str | None, Field(exclude_if=_absent)] = None
 
 
 ServerFrame = Welcome | MessageEvent | Joined | Left | Pong | Error
@@ -246,13 +249,15 @@ def decode(text: str, *, debug: bool = False) -> ClientFrame | ShowClose:
     return (_debug_frames if debug else _client_frames).validate_json(text)
 
 
-def sent_id(text: str) -> str | None:
-    """Find the `id` in a message that was refused, to name it in the answer."""
+def sent_names(text: str) -> dict[str, str]:
+    """Find the `id` of a message, or the `ref` of another frame, to name it in an error."""
     try:
+        sent = json.loads(text)
+        name = "id" if sent.get("type", "message") == "message" else "ref"
         # It reads some that pydantic does not, such as half of a surrogate pair.
-        return _WithId.model_validate(json.loads(text)).id
-    except (ValueError, RecursionError):
-        return None
+        return {name: _message_ids.validate_python(sent[name])}
+    except (AttributeError, KeyError, RecursionError, ValueError):
+        return {}
 
 
 def problems(errors: Sequence[Any], skip: int) -> str:

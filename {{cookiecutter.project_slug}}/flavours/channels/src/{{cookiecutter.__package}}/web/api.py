@@ -1,9 +1,10 @@
 """The HTTP calls."""
 
 from http import HTTPStatus
+from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI, Status
+from ninja import NinjaAPI, Query, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.responses import Response
 from ninja.security import APIKeyHeader
@@ -15,12 +16,16 @@ from . import about, access
 from .answers import headers_of, status_of
 from .manager import manager_of
 from .schemas import (
+    DEFAULT_MESSAGES,
+    MAX_MESSAGES,
     CreatedRoom,
     Health,
     IssuedToken,
     NewMessage,
     NewRoom,
     Problem,
+    RoomMembers,
+    RoomMessages,
     SaidMessage,
     TokenRequest,
 )
@@ -114,6 +119,34 @@ async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> St
     return Status(201, IssuedToken(token=token, expires_in=body.ttl))
 
 
+@api.get(
+    "/rooms/{room}/members",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={200: RoomMembers, 401: Problem, 404: Problem},
+)
+async def read_members(request: HttpRequest, room: str) -> RoomMembers:
+    """Name the members of a room."""
+    return RoomMembers(members=await manager_of(request).members(room))
+
+
+@api.get(
+    "/rooms/{room}/messages",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={200: RoomMessages, 401: Problem, 404: Problem, 422: Problem},
+    by_alias=True,
+)
+async def read_messages(
+    request: HttpRequest,
+    room: str,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_MESSAGES)] = DEFAULT_MESSAGES,
+) -> RoomMessages:
+    """Read what follows a position; without one, what was said last."""
+    return RoomMessages.of(await manager_of(request).messages(room, after, limit))
+
+
 @api.post(
     "/rooms/{room}/messages",
     tags=["rooms"],
@@ -122,7 +155,7 @@ async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> St
 )
 async def say(request: HttpRequest, room: str, message: NewMessage) -> Status[SaidMessage]:
     """Say something to a room."""
-    position = await manager_of(request).publish(room, message.body, message.sender)
+    position = await manager_of(request).publish(room, message.body, message.sender, message.id)
     return Status(202, SaidMessage(position=position))
 
 
@@ -147,7 +180,10 @@ def rooms_error(request: HttpRequest, error: RoomsError) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Answer a body that has other fields than it takes."""
-    detail = problems(error.errors, skip=2)
+    # Of a body the second part of the location is the name of the view's argument.
+    parts = {"body": 2}
+    located = [{**one, "loc": one["loc"][parts.get(one["loc"][0], 1) :]} for one in error.errors]
+    detail = problems(located, skip=0)
     return Response({"detail": detail}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 

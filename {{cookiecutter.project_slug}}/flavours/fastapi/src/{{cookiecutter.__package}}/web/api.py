@@ -1,18 +1,22 @@
 """The HTTP calls."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from .dependencies import Address, IsTrusted, Manager, RequireKey
 from .schemas import (
+    DEFAULT_MESSAGES,
+    MAX_MESSAGES,
     CreatedRoom,
     Health,
     IssuedToken,
     NewMessage,
     NewRoom,
     Problem,
+    RoomMembers,
+    RoomMessages,
     SaidMessage,
     TokenRequest,
 )
@@ -80,6 +84,23 @@ async def issue_token(
     return IssuedToken(token=token, expires_in=request.ttl)
 
 
+@router.get("/rooms/{room}/members", tags=["rooms"], dependencies=[RequireKey], responses=_401_404)
+async def read_members(room: str, manager: Manager) -> RoomMembers:
+    """Name the members of a room."""
+    return RoomMembers(members=await manager.members(room))
+
+
+@router.get("/rooms/{room}/messages", tags=["rooms"], dependencies=[RequireKey], responses=_401_404)
+async def read_messages(
+    room: str,
+    manager: Manager,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_MESSAGES)] = DEFAULT_MESSAGES,
+) -> RoomMessages:
+    """Read what follows a position; without one, what was said last."""
+    return RoomMessages.of(await manager.messages(room, after, limit))
+
+
 @router.post(
     "/rooms/{room}/messages",
     status_code=202,
@@ -89,7 +110,8 @@ async def issue_token(
 )
 async def say(room: str, message: NewMessage, manager: Manager) -> SaidMessage:
     """Say something to a room."""
-    return SaidMessage(position=await manager.publish(room, message.body, message.sender))
+    position = await manager.publish(room, message.body, message.sender, message.id)
+    return SaidMessage(position=position)
 
 
 @router.delete(
