@@ -1,6 +1,6 @@
 """What clients send: read, limited, and acted on."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from pydantic import JsonValue, ValidationError
@@ -39,7 +39,7 @@ class InboundFrames:
             frame = frames.decode(received, debug=self._debug)
         except ValidationError as error:
             detail = frames.problems(error.errors(), skip=1)
-            self._refuse(connection, "invalid-message", detail, frames.sent_names(received))
+            self._refuse(connection, "invalid-message", detail, **frames.sent_names(received))
             return
         match frame:
             case frames.Message():
@@ -54,20 +54,19 @@ class InboundFrames:
                 assert_never(frame)
 
     async def _say(self, connection: Connection, frame: frames.Message) -> None:
-        names = named("id", frame.id)
         if not connection.admission.identity.may_publish:
-            self._refuse(connection, "refused", "This token is for reading only", names)
+            self._refuse(connection, "refused", "This token is for reading only", frame.id)
             return
         try:
             await self._publish(connection.room, frame.body, connection.user, frame.id)
         except UnavailableError as error:
-            self._refuse(connection, "unavailable", f"{error}", names)
+            self._refuse(connection, "unavailable", f"{error}", frame.id)
 
     async def _refresh(self, connection: Connection, frame: frames.Refresh) -> None:
         try:
             admission = await connection.admission.refreshed(frame.token, self._clock)
         except (CloseConnection, RefreshError) as error:
-            self._refuse(connection, "invalid-token", f"{error}", named("ref", frame.ref))
+            self._refuse(connection, "invalid-token", f"{error}", ref=frame.ref)
             return
         if not connection.ending:
             connection.renew(admission)
@@ -77,11 +76,8 @@ class InboundFrames:
         connection: Connection,
         code: frames.ErrorCode,
         detail: str,
-        names: Mapping[str, str],
+        message_id: str | None = None,
+        ref: str | None = None,
     ) -> None:
-        self._answer(connection, frames.Error(code=code, detail=detail, **names))
-
-
-def named(name: str, value: str | None) -> dict[str, str]:
-    """Name a frame in an error, if its client named it."""
-    return {} if value is None else {name: value}
+        error = frames.Error(code=code, detail=detail, id=message_id, ref=ref)
+        self._answer(connection, error)

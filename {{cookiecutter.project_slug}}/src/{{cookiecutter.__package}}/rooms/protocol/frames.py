@@ -250,12 +250,13 @@ def decode(text: str, *, debug: bool = False) -> ClientFrame | ShowClose:
 
 
 def sent_names(text: str) -> dict[str, str]:
-    """Find the `id` of a message, or the `ref` of another frame, to name it in an error."""
+    """Find the `id` of a message as `message_id`, or the `ref` of another frame, for an error."""
     try:
         sent = json.loads(text)
-        name = "id" if sent.get("type", "message") == "message" else "ref"
+        is_message = sent.get("type", "message") == "message"
         # It reads some that pydantic does not, such as half of a surrogate pair.
-        return {name: _message_ids.validate_python(sent[name])}
+        name = _message_ids.validate_python(sent["id" if is_message else "ref"])
+        return {"message_id" if is_message else "ref": name}
     except (AttributeError, KeyError, RecursionError, ValueError):
         return {}
 
