@@ -16,6 +16,7 @@ from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.events import Event
+from {{cookiecutter.__package}}.rooms.service import Service
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from .clock import ManualClock
@@ -24,6 +25,8 @@ from .waiting import within
 
 # A manager that checks its rooms when a test asks it to, and at no other moment.
 QUIET = Tuning(check_seconds=3600)
+# Handlers of no one, and the identities that come with the service.
+BARE = Service()
 
 
 class Socket:
@@ -90,7 +93,7 @@ def identifying(manager: ConnectionManager, *authenticators: Authenticator) -> C
         manager.config,
         manager.store,
         manager.backend,
-        authenticators=authenticators,
+        service=Service(authenticators=authenticators),
         clock=manager.clock,
         tuning=QUIET,
     )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms import JoinRequest, Refused, RoomHandler
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.service import Service as Made
 from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 
 from ..clock import ManualClock
@@ -40,6 +42,14 @@ def ends_with(close: Close) -> Callable[[Scenario], Scenario]:
     return enter
 
 
+class Bouncer(RoomHandler):
+    """Keeps one user out."""
+
+    async def authorize(self, request: JoinRequest) -> None:
+        if request.user == "brawler":
+            raise Refused("not here")
+
+
 @pytest.fixture
 async def scene(
     start: Start,
@@ -47,7 +57,12 @@ async def scene(
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Scene]:
-    manager = make_manager(messages_per_second=5, outbox_bytes=100_000, connections_per_address=2)
+    manager = make_manager(
+        messages_per_second=5,
+        outbox_bytes=100_000,
+        connections_per_address=2,
+        service=Made(handlers=[Bouncer()]),
+    )
     async with start(manager) as service:
         yield Scene(service, manager, clock, monkeypatch)
 
@@ -108,6 +123,12 @@ async def token_expired(scene: Scene) -> None:
 async def wrong_room(scene: Scene) -> None:
     async with scene.service.connect(token=scene.service.token("ann", "attic")) as client:
         await client.expect_close(Close.WRONG_ROOM)
+
+
+@ends_with(Close.NOT_ALLOWED)
+async def not_allowed(scene: Scene) -> None:
+    async with scene.service.connect(token=scene.service.token("brawler")) as client:
+        await client.expect_close(Close.NOT_ALLOWED)
 
 
 @ends_with(Close.REMOVED)

@@ -89,7 +89,7 @@ async def test_what_is_only_told_reaches_who_is_here_and_is_not_kept(pair: Pair)
     async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
         await ann.expect("joined", user="bea")
         position = await pair[0].manager.publish("lobby", "hello", "cat")
-        await pair[1].manager.tell("lobby", Types(user="bea"))
+        await pair[1].manager.broadcast("lobby", Types(user="bea"))
         for client in (ann, bea):
             await client.expect("message", position=position)
             await client.expect("types", user="bea")

@@ -76,7 +76,7 @@ async def test_what_is_told_to_nobody_is_logged(
     attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     fail(monkeypatch, attic.backend.bus, "send")
-    await attic.tell("attic", frames.Pong())
+    await attic.broadcast("attic", frames.Pong())
     assert "could not be told of 'ephemeral'" in caplog.text
 
 

@@ -175,16 +175,18 @@ async def test_a_client_that_is_closed_before_it_joins_does_not_join(
     socket = Socket()
     joining = asyncio.create_task(manager.connect("attic", socket.transport))
     await entered.wait()
-    await manager.drain()
+    draining = asyncio.create_task(manager.drain())
+    await socket.expect_close(Close.SERVICE_RESTART)
     go_on.set()
     connection = await joining
-    await socket.expect_close(Close.SERVICE_RESTART)
+    await draining
     assert not joined.is_set()
     assert caplog.text == ""
-    unsubscribed, go_on = slow_down(monkeypatch, manager.backend.bus, "unsubscribe")
-    go_on.set()
-    await manager.check()
-    assert unsubscribed.is_set(), "the room still has a connection"
+    if part == "bus":
+        unsubscribed, go_on = slow_down(monkeypatch, manager.backend.bus, "unsubscribe")
+        go_on.set()
+        await manager.check()
+        assert unsubscribed.is_set(), "the room still has a connection"
     await manager.disconnect(connection)
 
 

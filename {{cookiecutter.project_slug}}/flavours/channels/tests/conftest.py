@@ -15,6 +15,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from {{cookiecutter.__package}}.rooms.config import ServiceConfig
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.service import Service
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.server.middleware import App
 from {{cookiecutter.__package}}.web.application import build_application
@@ -22,7 +23,7 @@ from {{cookiecutter.__package}}.web.manager import build_manager
 
 from .clock import ManualClock
 from .configs import make_config
-from .fakes import QUIET
+from .fakes import BARE, QUIET
 
 pytest_plugins = ["tests.redis_server"]
 
@@ -67,10 +68,12 @@ async def make_manager(
     """Build managers with other settings than the defaults."""
     made: list[tuple[ConnectionManager, Any]] = []
 
-    def make(*, tuning: Tuning = QUIET, **settings: Any) -> ConnectionManager:
+    def make(
+        *, tuning: Tuning = QUIET, service: Service = BARE, **settings: Any
+    ) -> ConnectionManager:
         config = make_config(**{**engine_settings, **settings})
         layer = make_layer(config)
-        manager = build_manager(config, layer, clock=clock, tuning=tuning)
+        manager = build_manager(config, layer, service, clock=clock, tuning=tuning)
         made.append((manager, layer))
         return manager
 

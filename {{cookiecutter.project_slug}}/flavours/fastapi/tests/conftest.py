@@ -9,6 +9,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.service import Service
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.web.app import create_app
 from {{cookiecutter.__package}}.web.dependencies import get_manager
@@ -16,7 +17,7 @@ from {{cookiecutter.__package}}.web.manager import build_manager
 
 from .clock import ManualClock
 from .configs import make_config
-from .fakes import QUIET
+from .fakes import BARE, QUIET
 
 # A good hash takes long, which is not what is tested.
 HASHER = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
@@ -36,9 +37,11 @@ async def make_manager(
     """Build managers with other settings than the defaults."""
     made: list[ConnectionManager] = []
 
-    def make(*, tuning: Tuning = QUIET, **settings: Any) -> ConnectionManager:
+    def make(
+        *, tuning: Tuning = QUIET, service: Service = BARE, **settings: Any
+    ) -> ConnectionManager:
         config = make_config(**{**engine_settings, **settings})
-        made.append(build_manager(config, clock=clock, hasher=HASHER, tuning=tuning))
+        made.append(build_manager(config, service, clock=clock, hasher=HASHER, tuning=tuning))
         return made[-1]
 
     yield make
@@ -68,7 +71,7 @@ def build_app(
     def build(manager: ConnectionManager) -> FastAPI:
         settings = manager.config.model_dump_json()
         idle = idle_apps.setdefault(settings, [])
-        app = idle.pop() if idle else create_app(manager.config, manager)
+        app = idle.pop() if idle else create_app(manager=manager)
         app.dependency_overrides[get_manager] = lambda: manager
         built.append((settings, app))
         return app

@@ -63,6 +63,25 @@ class ReaderTokenError(RoomsError):
         super().__init__("publish: only a caller with the API key may set it to false")
 
 
+class Refused(RoomsError):  # noqa: N818 (it is raised to say so, and is no fault)
+    """Raise it in a handler to turn down what a client or a caller wants.
+
+    `detail` is for people. `reason` is a word for machines, such as `not-owner`.
+    """
+
+    kind = Kind.FORBIDDEN
+
+    def __init__(self, detail: str, reason: str | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class InvalidBodyError(RoomsError):
+    """The body of a message is not of the type that the handler's messages have."""
+
+    kind = Kind.INVALID
+
+
 class RoomNotFoundError(RoomsError):
     """No room has this name."""
 

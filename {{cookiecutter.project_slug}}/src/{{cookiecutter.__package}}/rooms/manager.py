@@ -2,39 +2,50 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
+from typing import Any, Self, TypeVar
 
 from pydantic import JsonValue
 
 from .auth.handshake import Handshake
-from .auth.identities import Authenticator, Guests, identify
-from .backends.interfaces import Backend, Page, RoomStore
+from .auth.identities import Guests
+from .backends.interfaces import Backend, RoomStore
 from .clock import Clock, rfc3339
 from .config import ServiceConfig
 from .connections.connection import Connection, State
 from .connections.drain import ReconnectSchedule, tell_all
 from .connections.roster import Roster
-from .connections.telemetry import record_delivery, record_end, record_join, record_message
+from .connections.telemetry import record_delivery, record_end, record_message
 from .connections.transport import Transport
 from .delivery.keeper import StreamKeeper
-from .delivery.stream import Stream
-from .errors import MemberNotFoundError, MessageTooLargeError, RoomNotFoundError, UnavailableError
-from .history import History, before, latest, read_history
+from .entrance import Entrance
+from .errors import (
+    MemberNotFoundError,
+    MessageTooLargeError,
+    Refused,
+    RoomNotFoundError,
+    UnavailableError,
+)
+from .handling import Handling
+from .history import History, read_history
 from .inbound import InboundFrames
 from .names import is_room_name
 from .protocol import frames
-from .protocol.closes import Advice, Close, CloseConnection
+from .protocol.closes import Advice, Close, CloseConnection, CloseRow
 from .protocol.events import EVERYWHERE, Ephemeral, Removed, RoomDeleted, SessionEnded
-from .protocol.positions import Position
 from .registry import RoomRegistry
-from .tasks import end_tasks
+from .service import Parts, Service
+from .tasks import RunContext, end_tasks
 from .tuning import DEFAULT, Tuning
 
 logger = logging.getLogger(__name__)
 
 _ANONYMOUS = Handshake()
+_BARE = Service()
+_Part = TypeVar("_Part")
 
 
 class ConnectionManager(RoomRegistry):
@@ -49,22 +60,46 @@ class ConnectionManager(RoomRegistry):
         store: RoomStore,
         backend: Backend,
         *,
-        authenticators: Sequence[Authenticator] | None = None,
+        service: Service = _BARE,
+        run: RunContext = nullcontext,
         clock: Clock | None = None,
         tuning: Tuning = DEFAULT,
     ) -> None:
         super().__init__(config, store, clock, tuning)
         self.backend = backend
+        authenticators = service.authenticators
         if authenticators is None:
             authenticators = (self.tokens, Guests(allowed=config.guests))
-        self._authenticators = authenticators
+        self._parts = Parts([*service.resources, *service.handlers], run)
+        for handler in service.handlers:
+            handler.manager = self
         self.draining = False
+        # Whether it is started to serve clients, not to run a command for example.
+        self.serving = False
         self._roster = Roster()
         limit = config.outbox_bytes
         self._streams = StreamKeeper(
             backend, store, self._roster, self.end, held_bytes=limit, tuning=tuning
         )
-        self._inbound = InboundFrames(self.clock, self._publish, self._answer, debug=config.debug)
+        self._handling = Handling(service.handlers, self, run, debug=config.debug)
+        self._entrance = Entrance(
+            config,
+            self.clock,
+            authenticators,
+            self._streams,
+            self._handling,
+            find_room=self.find_room,
+            answer=self.answer,
+            run=run,
+        )
+        self._inbound = InboundFrames(
+            self.clock,
+            self._handling,
+            publish=self.publish_from,
+            answer=self.answer,
+            finish=self.finish,
+            guarded=self._guarded,
+        )
         # The event loop that it belongs to, once it has started.
         self.loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -75,16 +110,43 @@ class ConnectionManager(RoomRegistry):
         """How many connections this process has, those included that are ending."""
         return len(self._roster.everyone())
 
+    async def __aenter__(self) -> Self:
+        """Start the service's parts, for code that serves no clients."""
+        await self._parts.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop the service's parts, and release the backend."""
+        await self.stop()
+
+    def handler(self, kind: type[_Part]) -> _Part:
+        """Find the handler of this class.
+
+        Raises:
+            LookupError: the service has none.
+        """
+        return self._parts.find(kind)
+
+    # A resource is found in the same way.
+    resource = handler
+
     async def start(self) -> None:
-        """Create the rooms of the settings, and keep in step with the backend."""
+        """Start the service's parts, create the rooms of the settings, and keep in step.
+
+        Raises:
+            Exception: a part failed to start.
+        """
+        if self._keeper is not None:
+            return
+        await self._parts.start()
+        self.serving = True
         try:
             await self.ensure_rooms()
         except UnavailableError as error:
             logger.warning("The rooms cannot be reached: %s", error.__cause__)
             self._streams.missed.set()
-        if self._keeper is None:
-            self.loop = asyncio.get_running_loop()
-            self._keeper = asyncio.create_task(self._streams.keep(self.ensure_rooms))
+        self.loop = asyncio.get_running_loop()
+        self._keeper = asyncio.create_task(self._streams.keep(self.ensure_rooms))
 
     async def stop(self) -> None:
         """Release the backend; call it when no connection is left."""
@@ -92,6 +154,8 @@ class ConnectionManager(RoomRegistry):
         if self._keeper:
             keeper, self._keeper = self._keeper, None
             await end_tasks(keeper)
+        await self._handling.stop()
+        await self._parts.stop()
         await self._streams.stop()
         await self.backend.close()
 
@@ -153,26 +217,35 @@ class ConnectionManager(RoomRegistry):
         """Close all connections of a session, in whatever process and room."""
         await self._streams.send(EVERYWHERE, SessionEnded(session=session))
 
+    def open(
+        self, room: str, transport: Transport, handshake: Handshake = _ANONYMOUS
+    ) -> Connection:
+        """Begin to admit an accepted client to a room, or to close its connection with a reason.
+
+        What it sends may be handed to `receive` at once.
+        """
+        connection = Connection(room, transport, self.config, self.clock, self.end, self.finish)
+        # Register before admitting, so that closing the room finds it.
+        self._roster.add(connection)
+        connection.lane.put(partial(self._enter, connection, handshake))
+        return connection
+
     async def connect(
         self, room: str, transport: Transport, handshake: Handshake = _ANONYMOUS
     ) -> Connection:
         """Admit an accepted client to a room, or close its connection with a reason."""
-        connection = Connection(room, transport, self.config, self.clock, self.end)
-        # Register before admitting, so that closing the room finds it.
-        self._roster.add(connection)
+        connection = self.open(room, transport, handshake)
         try:
-            with self._guarded(connection):
-                await self._admit(connection, handshake)
+            await connection.lane.finished()
         except asyncio.CancelledError:
+            await connection.lane.cancel()
             await self.disconnect(connection)
             raise
         return connection
 
     async def receive(self, connection: Connection, text_or_bytes: str | bytes) -> None:
-        """Act on what a client sent."""
-        with self._guarded(connection):
-            if not connection.ending:
-                await self._inbound.act(connection, text_or_bytes)
+        """Take what a client sent; return once more may be read of it."""
+        await self._inbound.take(connection, text_or_bytes)
 
     async def publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None = None
@@ -185,11 +258,23 @@ class ConnectionManager(RoomRegistry):
             UnavailableError: it was not said, or nobody knows. Said again with the same
                 `message_id`, it is said once.
         """
-        size = frames.encode(frames.Message(body=body)).size
-        if size > self.config.max_message_bytes:
-            raise MessageTooLargeError(size, self.config.max_message_bytes)
+        self._check_size(body)
         await self.existing_room(room)
-        return str(await self._publish(room, body, sender, message_id))
+        try:
+            return await self._publish(room, body, sender, message_id)
+        except CloseConnection as error:
+            raise Refused(f"{error}") from None
+
+    async def publish_from(
+        self, connection: Connection, body: JsonValue, message_id: str | None
+    ) -> str:
+        """Say something to a room for a client.
+
+        Raises:
+            Refused: a rule has something against it.
+            UnavailableError: as for `publish`.
+        """
+        return await self._publish(connection.room, body, connection.user, message_id, connection)
 
     async def members(self, room: str) -> list[str]:
         """Name the members of a room.
@@ -209,21 +294,34 @@ class ConnectionManager(RoomRegistry):
         await self.existing_room(room)
         return await read_history(self.backend.log, room, after, limit)
 
-    async def tell(self, room: str, frame: frames.Frame) -> None:
-        """Tell the members who are here now, in whatever process, without a place in the log.
+    async def broadcast(self, room: str, frame: frames.Frame, *, but: str = "") -> None:
+        """Send a frame to all who are in a room now, in whatever process; it is not kept.
 
-        It is for what is soon of no use, such as who is writing: some may not get it.
+        `but` is the `id` of a connection that does not get it. It is for what is soon of no use,
+        such as who is writing: some may not get it.
         """
-        await self._streams.send(room, Ephemeral(text=frames.encode(frame).text))
+        text = frames.encode(frame).text
+        await self._streams.send(room, Ephemeral(text=text, but=but))
+
+    def spawn(self, work: Coroutine[Any, Any, None], room: str | None = None) -> asyncio.Task[None]:
+        """Run something until a room's last client has left this process.
+
+        Without a room, or where nobody is there, it runs until its end or the stop.
+        """
+        return self._handling.spawn(work, room)
 
     async def disconnect(self, connection: Connection, by_server: Close | None = None) -> None:
-        """Forget a client that is gone; `by_server` says how the server closed by itself."""
-        self.end(connection, None)
-        if connection.state is State.CLOSING:
-            connection.forget(by_server)
-            self._roster.remove(connection)
-            record_end(connection)
+        """Forget a client that is gone, after what it sent; `by_server` says how it was closed."""
+        self.finish(connection, None)
+        self._forget(connection, by_server)
         await connection.abandon()
+        try:
+            await connection.lane.finished()
+        except asyncio.CancelledError:
+            await connection.lane.cancel()
+            raise
+        finally:
+            self._forget(connection, by_server)
         await connection.membership.left()
 
     async def fail(self, connection: Connection, error: Exception) -> None:
@@ -232,10 +330,18 @@ class ConnectionManager(RoomRegistry):
             raise error
         await connection.drained()
 
-    def end(self, connection: Connection, close: Close | None) -> None:
+    def finish(self, connection: Connection, close: Close | None) -> None:
+        """End a connection behind what its client sent before."""
+        if connection.lane.idle:
+            self.end(connection, close)
+        else:
+            connection.lane.close(partial(self._finish, connection, close))
+
+    def end(self, connection: Connection, close: CloseRow | None) -> None:
         """Close a connection, after what waits for it; None if its client has left.
 
-        The first call counts. Whatever ends a connection calls this.
+        What it sent and is not handled yet is dropped. The first call counts. Whatever ends a
+        connection calls this.
         """
         if close:
             # It may be too slow for what is told before the close.
@@ -247,15 +353,44 @@ class ConnectionManager(RoomRegistry):
         self._streams.detach(connection)
         if is_member:
             connection.membership.leave(self._streams.leave(connection))
+        connection.lane.drop()
+        if self._handling.knows(connection):
+            connection.lane.close(partial(self._handling.left, connection))
 
     async def drain(self) -> None:
-        """Tell every client that this process stops; takes at most DRAIN_SECONDS."""
+        """Tell every client that this process stops; takes at most DRAIN_SECONDS.
+
+        Handlers that still run then are cancelled.
+        """
+        deadline = asyncio.get_running_loop().time() + self.config.drain_seconds
         self.draining = True
         everyone = self._roster.everyone()
         self._returns = ReconnectSchedule(len(everyone))
         restart = partial(self.end, close=Close.SERVICE_RESTART)
         if not await tell_all(everyone, restart, self.config.drain_seconds):
             logger.warning("Not every client could be told of the stop in time")
+        try:
+            async with asyncio.timeout_at(deadline):
+                for connection in everyone:
+                    await connection.lane.finished()
+        except TimeoutError:
+            await asyncio.gather(*(one.lane.cancel() for one in everyone))
+
+    async def _enter(self, connection: Connection, handshake: Handshake) -> None:
+        with self._guarded(connection):
+            if self.draining:
+                raise CloseConnection(Close.SERVICE_RESTART)
+            await self._entrance.admit(connection, handshake)
+
+    async def _finish(self, connection: Connection, close: Close | None) -> None:
+        self.end(connection, close)
+        await self._handling.left(connection)
+
+    def _forget(self, connection: Connection, by_server: Close | None) -> None:
+        if connection.state is State.CLOSING:
+            connection.forget(by_server)
+            self._roster.remove(connection)
+            record_end(connection)
 
     @contextmanager
     def _guarded(self, connection: Connection) -> Iterator[None]:
@@ -270,73 +405,43 @@ class ConnectionManager(RoomRegistry):
             logger.exception("A connection failed", extra=connection.facts)
             self.end(connection, Close.INTERNAL_ERROR)
 
-    async def _admit(self, connection: Connection, handshake: Handshake) -> None:
-        if refusal := Close.SERVICE_RESTART if self.draining else handshake.refusal:
-            raise CloseConnection(refusal)
-        room = await self.find_room(connection.room)
-        if room is None:
-            raise CloseConnection(Close.ROOM_NOT_FOUND)
-        admission = await identify(room, handshake, self._authenticators, self.clock)
-        connection.admit(admission, announced=room.presence)
-        stream = await self._streams.attach(room, connection)
-        if connection.ending:
-            self._streams.detach(connection)
-            return
-        connection.join()
-        try:
-            await stream.join(connection, room.capacity or self.config.room_capacity)
-        finally:
-            # It may have left before it had joined.
-            if connection.ending:
-                await self._streams.leave(connection)
-        if not connection.ending:
-            connection.expire_at(admission.identity.expires)
-            await self._open(connection, stream, handshake)
-
-    async def _open(self, connection: Connection, stream: Stream, handshake: Handshake) -> None:
-        after = handshake.after
-        position = Position.parse(after) if after else None
-        stream.hold(connection)
-        page = await stream.read(position)
-        if connection.ending:
-            return
-        recovered = None if after is None else position is not None and page.follows(position)
-        if position is None or not recovered:
-            last = min(handshake.last, self.config.history)
-            page = await stream.read(latest(page.newest, last)) if last else Page(page.newest, [])
-            position = before(page)
-        members = sorted(stream.members.names | {connection.user}) if stream.room.presence else None
-        welcome = frames.Welcome(
-            room=connection.room,
-            user=connection.user,
-            members=members,
-            position=str(position),
-            recovered=recovered,
-        )
-        connection.open()
-        self._answer(connection, welcome)
-        record_join(connection)
-        await stream.follow(connection, position, page)
-
     async def _publish(
-        self, room: str, body: JsonValue, sender: str, message_id: str | None
-    ) -> Position:
+        self,
+        room: str,
+        body: JsonValue,
+        sender: str,
+        message_id: str | None,
+        connection: Connection | None = None,
+    ) -> str:
         begun = record_message()
+        body, message = await self._handling.before_publish(
+            room, sender, body, message_id, connection
+        )
+        if message:
+            self._check_size(body)
         at = rfc3339(self.clock.time())
         text = frames.encode_payload(sender, body, at, message_id)
         # No user name has a line break.
         idempotency_key = None if message_id is None else f"{sender}\n{message_id}"
-        position = await self._streams.publish(room, text, idempotency_key)
+        position, duplicate = await self._streams.publish(room, text, idempotency_key)
         # After the tasks that write to the members, which were woken before.
         asyncio.get_running_loop().call_soon(record_delivery, begun)
-        return position
+        if message and not duplicate:
+            self._handling.published(replace(message, position=str(position)))
+        return str(position)
 
-    def _answer(self, connection: Connection, frame: frames.Frame) -> None:
+    def answer(self, connection: Connection, frame: frames.Frame) -> None:
+        """Send a frame to one connection, behind what waits for its room's members."""
         self._streams.tell(connection)
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
 
-    def _retry_after(self, connection: Connection, close: Close | None) -> float | None:
+    def _check_size(self, body: JsonValue) -> None:
+        size = frames.encode(frames.Message(body=body)).size
+        if size > self.config.max_message_bytes:
+            raise MessageTooLargeError(size, self.config.max_message_bytes)
+
+    def _retry_after(self, connection: Connection, close: CloseRow | None) -> float | None:
         if close is Close.TOO_MANY_MESSAGES:
             return connection.retry_after
         later = close is not None and close.row.advice is Advice.RETURN_AFTER_DELAY

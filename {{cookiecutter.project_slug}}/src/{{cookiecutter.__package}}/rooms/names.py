@@ -10,6 +10,8 @@ _ROOM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ROOM_RULE = "1 to 64 of a-z 0-9 _ -, starting with a letter or digit"
 USER_RULE = "1 to 64 printable characters"
 _USER_MAX = 64
+# Who speaks when a trusted caller does not say.
+SERVICE_USER = "service"
 
 
 def is_room_name(name: str) -> bool:

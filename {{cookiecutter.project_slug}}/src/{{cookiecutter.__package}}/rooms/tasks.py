@@ -1,6 +1,16 @@
-"""How tasks that run in the background are ended."""
+"""How tasks that run in the background are begun and ended."""
 
 import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from contextvars import Context
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+# What a framework needs around work of the owner's.
+RunContext = Callable[[], AbstractAsyncContextManager[object]]
 
 
 async def end_tasks(*tasks: asyncio.Task[None]) -> None:
@@ -10,6 +20,52 @@ async def end_tasks(*tasks: asyncio.Task[None]) -> None:
             task.cancel()
         await asyncio.wait(left, timeout=0.1)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Spawner:
+    """Runs work of the owner's in the background, each in a context of its own, until it ends.
+
+    While it is `held`, nothing begins.
+    """
+
+    def __init__(self, context: Context, run: RunContext) -> None:
+        self._context = context
+        self._run = run
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._begin = asyncio.Event()
+        self._begin.set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something; an error is logged."""
+        task = asyncio.get_running_loop().create_task(
+            self._work(work), context=self._context.copy()
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def hold(self) -> None:
+        """Let nothing begin before `release`."""
+        self._begin.clear()
+
+    def release(self) -> None:
+        """Let all begin that was spawned."""
+        self._begin.set()
+
+    async def end(self) -> None:
+        """Cancel all, and wait until it has ended."""
+        await end_tasks(*self._tasks)
+
+    async def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await self._begin.wait()
+            async with self._run():
+                await work
+        except Exception:
+            logger.exception("A task failed")
+        finally:
+            # It may never have begun.
+            work.close()
 
 
 class Turns:

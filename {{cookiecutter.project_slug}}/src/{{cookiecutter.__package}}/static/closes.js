@@ -59,6 +59,15 @@ export const closes = [
     "explanation": "The token is good, but it names another room."
   },
   {
+    "name": "NOT_ALLOWED",
+    "code": 3003,
+    "reason": "Not allowed in this room",
+    "lastWords": null,
+    "advice": "STOP",
+    "advised": "stop",
+    "explanation": "A rule of the service keeps this user out."
+  },
+  {
     "name": "REMOVED",
     "code": 3003,
     "reason": "Removed from the room",

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..rooms.history import History
-from ..rooms.names import RoomName, UserName
+from ..rooms.names import SERVICE_USER, RoomName, UserName
 from ..rooms.protocol.frames import Body, MessageEvent, MessageId, encode_entry
 
 DEFAULT_TTL = 3600
@@ -16,8 +16,6 @@ MAX_MESSAGES = 1_000
 MAX_PASSWORD = 1024
 # What a database takes for a whole number.
 MAX_CAPACITY = 2_147_483_647
-# Who speaks when a trusted caller does not say.
-SERVICE_USER = "service"
 
 
 class NewRoom(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any
 
 import jwt
 
-from ..clock import Clock
+from ..clock import Clock, SystemClock
 from ..names import is_user_name
 from ..protocol.closes import Close, CloseConnection
 from .handshake import Handshake
@@ -33,9 +33,9 @@ class Tokens(Authenticator):
     and `nbf`, likewise, and `publish`, which is false for a client that only reads.
     """
 
-    def __init__(self, key: str, clock: Clock) -> None:
+    def __init__(self, key: str, clock: Clock | None = None) -> None:
         self._key = key
-        self._clock = clock
+        self._clock = clock or SystemClock()
 
     def issue(self, user: str, room: str, ttl: float, *, publish: bool = True) -> str:
         """Sign a token that is good for `ttl` seconds."""

@@ -11,8 +11,9 @@ from .. import metrics
 from ..auth.identities import Admission
 from ..clock import Clock, Timer
 from ..config import ServiceConfig
-from ..protocol.closes import Close
+from ..protocol.closes import Close, CloseRow
 from ..protocol.frames import Batch, Encoded, LastWords, encode
+from .lane import Lane
 from .membership import Membership
 from .outbox import Outbox
 from .rate import RateLimit, frame_limit
@@ -35,7 +36,11 @@ class State(IntEnum):
 
 
 class Connection:
-    """What is kept for one client. `end(connection, close)` is called when it has to end."""
+    """What is kept for one client.
+
+    `end(connection, close)` is called when it has to end, `finish` when it has to end behind what
+    its client sent before.
+    """
 
     __slots__ = (
         "_clock",
@@ -47,6 +52,7 @@ class Connection:
         "admission",
         "closed_with",
         "id",
+        "lane",
         "membership",
         "received",
         "session",
@@ -57,21 +63,23 @@ class Connection:
     # Set once it is admitted; what it sends before is not acted on.
     admission: Admission
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what it is made of, and calls)
         self,
         room: str,
         transport: Transport,
         config: ServiceConfig,
         clock: Clock,
-        end: "Callable[[Connection, Close | None], None]",
+        end: "Callable[[Connection, CloseRow | None], None]",
+        finish: "Callable[[Connection, Close | None], None] | None" = None,
     ) -> None:
         self.id = secrets.token_hex(8)
         self.state = State.CONNECTING
         self.membership = Membership(room)
+        self.lane = Lane(config.outbox_bytes)
         self.session: str | None = None
         self.since = time.monotonic()
         self.received = 0
-        self.closed_with: Close | None = None
+        self.closed_with: CloseRow | None = None
         self._clock = clock
         self._end = end
         self._expiry: Timer | None = None
@@ -80,7 +88,8 @@ class Connection:
         # Of all that the client sends, pings and fragments too.
         self._frame_rate = frame_limit(config.messages_per_second, clock)
         if transport.limit_frames:
-            transport.limit_frames(self._frame_rate, partial(end, self, Close.TOO_MANY_MESSAGES))
+            exceeded = partial(finish or end, self, Close.TOO_MANY_MESSAGES)
+            transport.limit_frames(self._frame_rate, exceeded)
 
     @property
     def room(self) -> str:
@@ -142,7 +151,7 @@ class Connection:
         """Finish joining: the client is told its welcome now."""
         self._step(State.OPEN)
 
-    def close(self, close: Close | None, retry_after: float | None = None) -> None:
+    def close(self, close: CloseRow | None, retry_after: float | None = None) -> None:
         """Close after what waits and the row's last words; None if the client has left.
 
         `retry_after` is in seconds.
@@ -162,7 +171,7 @@ class Connection:
             last_words = encode(LastWords(type=row.last_words, retry_after=retry_after))
         self._outbox.finish(row.code, row.reason or "", last_words)
 
-    def forget(self, by_server: Close | None) -> None:
+    def forget(self, by_server: CloseRow | None) -> None:
         """Finish: the socket is gone. What the server closed with was on the wire, so it counts."""
         self._step(State.CLOSED)
         self.closed_with = by_server or self.closed_with
@@ -171,6 +180,11 @@ class Connection:
         """Count a message; return False if they are too many."""
         self.received += 1
         return self._rate.allow()
+
+    def credit_unread(self) -> None:
+        """Allow what would have been allowed since the last message, as nothing was read."""
+        self._rate.credit_unread()
+        self._frame_rate.credit_unread()
 
     def expire_at(self, when: float | None) -> None:
         """End with *token expired* at this time, in place of the time set before; None: never."""

@@ -8,6 +8,8 @@ from ..clock import Clock
 # or, where messages have no limit, a second.
 _FRAMES_A_MESSAGE = 10
 _FRAMES_A_SECOND = 1_000
+# A shorter pause in reading needs no credit.
+_SHORTEST_PAUSE = 0.05
 
 
 class RateLimit:
@@ -16,7 +18,7 @@ class RateLimit:
     def __init__(self, per_second: int, clock: Clock) -> None:
         self._per_second = per_second
         self._clock = clock
-        self._allowance = float(per_second)
+        self._allowance = self._most = float(per_second)
         self._checked_at = clock.monotonic()
 
     @property
@@ -32,11 +34,19 @@ class RateLimit:
             return True
         now = self._clock.monotonic()
         grown = self._allowance + (now - self._checked_at) * self._per_second
-        self._allowance = min(float(self._per_second), grown)
+        self._allowance = min(self._most, grown)
         self._checked_at = now
         allowed = min(count, int(self._allowance))
         self._allowance -= allowed
+        # What a pause brought is used up, and does not grow again.
+        self._most = max(float(self._per_second), self._allowance)
         return allowed == count
+
+    def credit_unread(self) -> None:
+        """Allow more than a burst for once, as nothing was read since the last count."""
+        seconds = self._clock.monotonic() - self._checked_at
+        if seconds > _SHORTEST_PAUSE:
+            self._most += seconds * self._per_second
 
 
 def frame_limit(messages_per_second: int, clock: Clock) -> RateLimit:

@@ -4,7 +4,7 @@ import logging
 import time
 
 from .. import metrics
-from ..protocol.closes import Close
+from ..protocol.closes import Close, CloseRow
 from .connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def record_failure(room: str) -> None:
     _record_close(Close.INTERNAL_ERROR, facts)
 
 
-def _record_close(close: Close | None, facts: dict[str, object]) -> None:
+def _record_close(close: CloseRow | None, facts: dict[str, object]) -> None:
     row = close.name if close else metrics.CLIENT_LEFT
     metrics.CLOSES.labels(row).inc()
     logger.info("Closed", extra={**facts, "row": row})

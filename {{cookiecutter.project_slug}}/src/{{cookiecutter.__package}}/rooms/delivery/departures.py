@@ -18,16 +18,21 @@ class Departures:
         self._pending: set[Connection] = set()
         self._turns = Turns()
 
-    async def leave(self, connection: Connection) -> None:
-        """Take a connection out of its room in its turn; a later check retries if that fails."""
+    async def leave(self, connection: Connection) -> bool:
+        """Take a connection out of its room in its turn; a later check retries if that fails.
+
+        Returns:
+            Whether it was its user's last connection.
+        """
         await self._turns.take()
         try:
             went = await self._presence.leave(connection.room, connection.id)
         except UnavailableError:
             self._pending.add(connection)
-        else:
-            if went and connection.announced:
-                await self._send(connection.room, went)
+            return False
+        if went and connection.announced:
+            await self._send(connection.room, went)
+        return went is not None
 
     def leave_later(self, connection: Connection) -> None:
         """Take a connection out of its room with the next check."""

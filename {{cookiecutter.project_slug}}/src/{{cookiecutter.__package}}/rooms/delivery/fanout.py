@@ -93,6 +93,14 @@ class Fanout:
             asyncio.get_running_loop().call_soon(self._end_round, 0, _MOST_ROUNDS)
         self._untold.append(frame)
 
+    def tell_others(self, frame: frames.Encoded, but: str) -> None:
+        """Send a frame to the members, but to the connection of this `id`."""
+        if speaker := next((one for one in self._live if one.id == but), None):
+            self.tell(speaker)
+        self.tell_live(frame)
+        if speaker:
+            self._known[speaker] = len(self._untold)
+
     def tell_all(self, frame: frames.Encoded) -> None:
         """Send a frame to the members, and to connections that are told what came before."""
         self.tell_live(frame)

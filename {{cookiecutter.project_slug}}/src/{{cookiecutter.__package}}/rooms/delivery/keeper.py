@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 
-from ..backends.interfaces import Backend, Room, RoomStore
+from ..backends.interfaces import Appended, Backend, Room, RoomStore
 from ..connections.connection import Connection
 from ..connections.roster import Roster
 from ..errors import LogLostError, UnavailableError
 from ..protocol.closes import Close
 from ..protocol.events import Entry, Event, Removed, RoomDeleted, SessionEnded
-from ..protocol.positions import Position
 from ..tasks import end_tasks
 from ..tuning import Tuning
 from .links import Links
@@ -66,7 +65,7 @@ class StreamKeeper:
         if stream := self._streams.get(connection.room):
             stream.fanout.tell(connection)
 
-    async def publish(self, room: str, text: str, idempotency_key: str | None) -> Position:
+    async def publish(self, room: str, text: str, idempotency_key: str | None) -> Appended:
         """Append a message to a room's log, and wait until it was passed on here."""
         stream, log = self._streams.get(room), self._links.log
         expected_position = stream.expected_position if stream else None
@@ -81,7 +80,7 @@ class StreamKeeper:
                 stream.publish(Entry(epoch=position.epoch, offset=position.offset, text=text))
             if stream.fanout.cursor < position:
                 await stream.wait_for(position)
-        return position
+        return Appended(position, duplicate)
 
     async def keep(self, ensure_rooms: Callable[[], Awaitable[None]]) -> None:
         """Renew the leases and check the streams from time to time, until it is cancelled.

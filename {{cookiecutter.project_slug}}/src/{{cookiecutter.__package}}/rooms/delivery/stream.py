@@ -68,8 +68,11 @@ class Stream:
         self._joined.discard(connection)
         self.fanout.forget(connection)
 
-    async def join(self, connection: Connection, capacity: int) -> None:
+    async def join(self, connection: Connection, capacity: int) -> bool:
         """Make a connection's user a member, and tell the others.
+
+        Returns:
+            Whether this is the user's first connection.
 
         Raises:
             CloseConnection: the room is full.
@@ -89,6 +92,7 @@ class Stream:
             self.members.apply_snapshot(await presence.members(name))
             if came:
                 await self._links.send(name, came)
+        return came is not None
 
     def apply(self, event: Entry | MemberJoined | MemberLeft | Ephemeral) -> None:
         """Pass on what happened; repair the stream if something before it is missing."""
@@ -96,7 +100,7 @@ class Stream:
             case Entry():
                 done = self.fanout.apply(event)
             case Ephemeral():
-                self.fanout.tell_live(frames.as_frame(event.text))
+                self.fanout.tell_others(frames.as_frame(event.text), event.but)
                 done = True
             case _:
                 done = self.members.apply(event)

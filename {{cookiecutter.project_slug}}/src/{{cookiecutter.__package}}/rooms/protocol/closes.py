@@ -32,8 +32,18 @@ class CloseSpec:
     explanation: str
 
 
-class Close(Enum):
-    """Every way in which the service ends a connection."""
+class CloseRow(Enum):
+    """A table of ways to end. One of yours derives of this; its codes are 4000 to 4999."""
+
+    @property
+    def row(self) -> CloseSpec:
+        """The code, the reason and what goes with them."""
+        spec: CloseSpec = self.value
+        return spec
+
+
+class Close(CloseRow):
+    """Every way in which the service ends a connection by itself."""
 
     ROOM_NOT_FOUND = CloseSpec(
         1008, "Room does not exist", None, Advice.STOP, "No room has this name."
@@ -65,6 +75,13 @@ class Close(Enum):
         None,
         Advice.STOP,
         "The token is good, but it names another room.",
+    )
+    NOT_ALLOWED = CloseSpec(
+        3003,
+        "Not allowed in this room",
+        None,
+        Advice.STOP,
+        "A rule of the service keeps this user out.",
     )
     REMOVED = CloseSpec(
         3003, "Removed from the room", None, Advice.STOP, "A trusted caller removed this user."
@@ -127,15 +144,37 @@ class Close(Enum):
         "This process is stopping.",
     )
 
-    @property
-    def row(self) -> CloseSpec:
-        """The code, the reason and what goes with them."""
-        return self.value
-
 
 class CloseConnection(Exception):  # noqa: N818 (it is raised to say so, and is no fault)
     """Raise it while a client is served, and its connection ends with this row."""
 
-    def __init__(self, close: Close) -> None:
+    def __init__(self, close: CloseRow) -> None:
         super().__init__(close.row.reason)
         self.close = close
+
+
+_OWN_CODES = range(4_000, 5_000)
+_LONGEST_REASON = 123
+
+
+def check_rows(rows: type[CloseRow]) -> None:
+    """Make sure that a table of the owner's goes with the service's.
+
+    Raises:
+        TypeError: a row of it does not.
+    """
+    taken = {(close.row.code, close.row.reason) for close in Close}
+    words = {close.row.last_words for close in Close}
+    for name, close in rows.__members__.items():
+        told, row = f"{rows.__name__}.{name}", close.row
+        if row.code not in _OWN_CODES:
+            raise TypeError(f"{told}: the code {row.code} is not one of 4000 to 4999")
+        if not row.reason or len(row.reason.encode()) > _LONGEST_REASON:
+            raise TypeError(f"{told}: the reason has to have 1 to {_LONGEST_REASON} bytes")
+        if name in Close.__members__:
+            raise TypeError(f"{told}: the service has a row of this name")
+        if (row.code, row.reason) in taken:
+            raise TypeError(f"{told}: another row has the same code and reason")
+        if row.last_words in words - {None}:
+            raise TypeError(f"{told}: the service has the last words {row.last_words!r}")
+        taken.add((row.code, row.reason))

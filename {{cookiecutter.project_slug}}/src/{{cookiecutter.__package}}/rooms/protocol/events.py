@@ -45,10 +45,14 @@ class MemberLeft(_Event):
 
 
 class Ephemeral(_Event):
-    """A frame, as JSON, for the members who are here now; it is not kept."""
+    """A frame, as JSON, for the members who are here now; it is not kept.
+
+    `but` is the `id` of a connection that doesn't get it.
+    """
 
     kind: Literal["ephemeral"] = "ephemeral"
     text: str
+    but: str = ""
 
 
 class Removed(_Event):

@@ -80,13 +80,7 @@ class ShowClose(Frame):
 
 
 ClientFrame = Message | Refresh | Ping
-_client_frames: TypeAdapter[ClientFrame] = TypeAdapter(
-    Annotated[ClientFrame, Field(discriminator="type")]
-)
 _message_ids: TypeAdapter[str] = TypeAdapter(MessageId)
-_debug_frames: TypeAdapter[ClientFrame | ShowClose] = TypeAdapter(
-    Annotated[ClientFrame | ShowClose, Field(discriminator="type")]
-)
 
 
 def _absent(value: object) -> bool:
@@ -145,7 +139,8 @@ class Error(Frame):
 
     `id` is that of the refused message, `ref` that of another refused frame.
 
-    `refused` is for a client that may only read. After `unavailable` the same message may be sent
+    `refused` is said by a rule of the service, with a `reason` for machines, or to a client that
+    may only read. After `unavailable` the same message may be sent
     again; with an `id`, it is said once even if it was said already.
     """
 
@@ -154,9 +149,17 @@ class Error(Frame):
     detail: str
     id: Annotated[str | None, Field(exclude_if=_absent)] = None
     ref: Annotated[str | None, Field(exclude_if=_absent)] = None
+    reason: Annotated[str | None, Field(exclude_if=_absent)] = None
 
 
-ServerFrame = Welcome | MessageEvent | Joined | Left | Pong | Error
+class Done(Frame):
+    """The answer to a frame of the service's owner that has a `ref`, where nothing is to tell."""
+
+    type: Literal["done"] = "done"
+    ref: str
+
+
+ServerFrame = Welcome | MessageEvent | Joined | Left | Pong | Error | Done
 
 
 class LastWords(Frame):
@@ -240,23 +243,14 @@ def encode_entry(entry: Entry) -> Encoded:
     return as_frame(f'{_SAID}{entry.position}",{entry.text[1:]}')
 
 
-def decode(text: str, *, debug: bool = False) -> ClientFrame | ShowClose:
-    """Read what a client sent.
-
-    Raises:
-        pydantic.ValidationError: it is no frame of this protocol; `problems` words it.
-    """
-    return (_debug_frames if debug else _client_frames).validate_json(text)
-
-
 def sent_names(text: str) -> dict[str, str]:
-    """Find the `id` of a message as `message_id`, or the `ref` of another frame, for an error."""
+    """Find the `id` of a message, or the `ref` of another frame, for an error."""
     try:
         sent = json.loads(text)
         is_message = sent.get("type", "message") == "message"
         # It reads some that pydantic does not, such as half of a surrogate pair.
-        name = _message_ids.validate_python(sent["id" if is_message else "ref"])
-        return {"message_id" if is_message else "ref": name}
+        name = "id" if is_message else "ref"
+        return {name: _message_ids.validate_python(sent[name])}
     except (AttributeError, KeyError, RecursionError, ValueError):
         return {}
 

@@ -9,6 +9,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.responses import Response
 from ninja.security import APIKeyHeader
 
+from .. import api as own_api
 from ..rooms import metrics
 from ..rooms.errors import RoomsError
 from ..rooms.protocol.frames import problems
@@ -169,6 +170,9 @@ async def remove_member(request: HttpRequest, room: str, user: str) -> Status[No
     """Close a user's connections to a room, in whatever process."""
     await manager_of(request).remove_user(room, user)
     return Status(204, None)
+
+
+api.add_router("", own_api.router)
 
 
 @api.exception_handler(RoomsError)

@@ -53,7 +53,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         await self.accept(handshake.subprotocol)
         room = self.scope["url_route"]["kwargs"]["room"]
         transport = transport_of(self.scope, self._send, self.close)
-        self.connection = await self.manager.connect(room, transport, handshake)
+        self.connection = self.manager.open(room, transport, handshake)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Hand over what the client sent."""

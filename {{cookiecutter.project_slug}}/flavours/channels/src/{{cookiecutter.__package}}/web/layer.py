@@ -13,11 +13,11 @@ from pydantic import JsonValue, ValidationError
 from ..rooms import metrics
 from ..rooms.backends.interfaces import Bus
 from ..rooms.errors import RoomsError, UnavailableError
-from ..rooms.names import RoomName
+from ..rooms.names import SERVICE_USER, RoomName
 from ..rooms.protocol.events import Event
 from ..rooms.protocol.frames import MessageId
 from ..rooms.tasks import Turns, end_tasks
-from .schemas import SERVICE_USER, NewMessage
+from .schemas import NewMessage
 
 logger = logging.getLogger(__name__)
 

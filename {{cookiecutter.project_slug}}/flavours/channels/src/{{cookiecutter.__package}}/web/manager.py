@@ -12,16 +12,19 @@ from channels.layers import BaseChannelLayer, channel_layers
 from django.conf import settings
 from django.http import HttpRequest
 
+from ..config import Config
 from ..rooms.auth.identities import Guests
 from ..rooms.auth.tokens import Tokens
 from ..rooms.backends.interfaces import Backend
 from ..rooms.backends.memory import memory_backend
 from ..rooms.backends.redis.backend import redis_backend
-from ..rooms.clock import Clock, SystemClock
-from ..rooms.config import ServiceConfig
+from ..rooms.clock import Clock
 from ..rooms.manager import ConnectionManager
+from ..rooms.service import Service
 from ..rooms.tuning import DEFAULT, Tuning
+from ..service import make_service
 from .layer import LayerDoor
+from .run_context import RunContext
 from .sessions import SessionUsers
 from .store import DjangoRoomStore
 
@@ -29,30 +32,34 @@ T = TypeVar("T")
 
 
 def build_manager(
-    config: ServiceConfig,
-    layer: BaseChannelLayer,
+    config: Config,
+    layer: BaseChannelLayer | None = None,
+    service: Service | None = None,
     *,
     clock: Clock | None = None,
     tuning: Tuning = DEFAULT,
 ) -> ConnectionManager:
-    """Build the connection manager that these settings ask for."""
+    """Build the connection manager that these settings ask for.
+
+    `layer` is the default channel layer, and `service` yours, unless a test has its own.
+    """
+    service = make_service(config) if service is None else service
+    if service.authenticators is None:
+        tokens, guests = Tokens(config.secret_key, clock), Guests(allowed=config.guests)
+        service = replace(service, authenticators=[tokens, SessionUsers(), guests])
+    layer = channel_layers[DEFAULT_CHANNEL_LAYER] if layer is None else layer
     backend: Backend
     if config.redis_url is None:
         backend = memory_backend(config.history)
     else:
         backend = redis_backend(config.redis_url, config.redis_prefix, config.history)
     door = LayerDoor(backend.bus, layer)
-    clock = clock or SystemClock()
     manager = ConnectionManager(
         config,
         DjangoRoomStore(),
         replace(backend, bus=door),
-        # The first that knows a client counts.
-        authenticators=[
-            Tokens(config.secret_key, clock),
-            SessionUsers(),
-            Guests(allowed=config.guests),
-        ],
+        service=service,
+        run=RunContext,
         clock=clock,
         tuning=tuning,
     )
@@ -68,7 +75,7 @@ def get_manager() -> ConnectionManager:
 
 def build_own() -> ConnectionManager:
     """Build a manager by this project's settings."""
-    return build_manager(settings.SERVICE, channel_layers[DEFAULT_CHANNEL_LAYER])
+    return build_manager(settings.SERVICE)
 
 
 def manager_of(request: HttpRequest) -> ConnectionManager:

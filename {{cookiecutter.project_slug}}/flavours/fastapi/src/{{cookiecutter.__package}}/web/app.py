@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from .. import api as own_api
 from ..config import Config
-from ..rooms.config import ServiceConfig, load_config
+from ..rooms.config import load_config
 from ..rooms.errors import RoomsError
 from ..rooms.manager import ConnectionManager
 from ..rooms.protocol.frames import problems
@@ -22,14 +23,12 @@ from .dependencies import check_caller, manager_of
 from .manager import build_manager
 
 
-def create_app(
-    config: ServiceConfig | None = None, manager: ConnectionManager | None = None
-) -> FastAPI:
-    """Build the application.
+def create_app(config: Config | None = None, manager: ConnectionManager | None = None) -> FastAPI:
+    """Build the application around a manager.
 
-    `config` defaults to the settings of the environment, `manager` to one built from `config`.
+    It defaults to one of your service with these settings; they to those of the environment.
     """
-    config = config or load_config(Config)
+    manager = manager or build_manager(config or load_config(Config))
     app = FastAPI(
         title=about.TITLE,
         version=about.VERSION,
@@ -39,16 +38,16 @@ def create_app(
         # A body is JSON, whatever its header says: the same in every flavour.
         strict_content_type=False,
     )
-    app.state.config = config
-    app.state.manager = manager or build_manager(config)
+    app.state.config = manager.config
+    app.state.manager = manager
     app.mount("/static", pages.Files(directory=page.STATIC))
-    for router in (pages.router, api.router, sockets.router):
+    for router in (pages.router, api.router, own_api.router, sockets.router):
         app.include_router(router)
     app.exception_handler(RoomsError)(_rooms_error)
     app.exception_handler(Exception)(_failure)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(RequestValidationError)(_validation_error)
-    app.add_middleware(SocketGuard, config=config)
+    app.add_middleware(SocketGuard, config=manager.config)
     return app
 
 

@@ -2,24 +2,28 @@
 
 from pwdlib import PasswordHash
 
+from ..config import Config
 from ..rooms.backends.interfaces import Backend, RoomStore
 from ..rooms.backends.memory import memory_backend
 from ..rooms.backends.redis.backend import redis_backend
 from ..rooms.clock import Clock
-from ..rooms.config import ServiceConfig
 from ..rooms.manager import ConnectionManager
+from ..rooms.service import Service
 from ..rooms.tuning import DEFAULT, Tuning
+from ..service import make_service
 from .store import MemoryRoomStore, RedisRoomStore
 
 
 def build_manager(
-    config: ServiceConfig,
+    config: Config,
+    service: Service | None = None,
     *,
     clock: Clock | None = None,
     hasher: PasswordHash | None = None,
     tuning: Tuning = DEFAULT,
 ) -> ConnectionManager:
-    """Build the connection manager that these settings ask for."""
+    """Build the connection manager that these settings ask for; `service` is yours by default."""
+    service = make_service(config) if service is None else service
     hasher = hasher or PasswordHash.recommended()
     backend: Backend
     store: RoomStore
@@ -28,4 +32,4 @@ def build_manager(
     else:
         on_redis = redis_backend(config.redis_url, config.redis_prefix, config.history)
         backend, store = on_redis, RedisRoomStore(on_redis.redis, on_redis.keyspace, hasher)
-    return ConnectionManager(config, store, backend, clock=clock, tuning=tuning)
+    return ConnectionManager(config, store, backend, service=service, clock=clock, tuning=tuning)

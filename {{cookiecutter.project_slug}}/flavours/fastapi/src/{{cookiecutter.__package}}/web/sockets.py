@@ -18,7 +18,7 @@ async def room_socket(websocket: WebSocket, room: str, manager: Manager) -> None
     handshake = read_handshake(websocket.scope)
     await websocket.accept(handshake.subprotocol)
     transport = transport_of(websocket.scope, websocket.send_text, websocket.close)
-    connection = await manager.connect(room, transport, handshake)
+    connection = manager.open(room, transport, handshake)
     event: Message = {}
     try:
         while (event := await websocket.receive())["type"] == "websocket.receive":

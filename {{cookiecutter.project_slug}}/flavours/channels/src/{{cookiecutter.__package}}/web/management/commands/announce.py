@@ -4,8 +4,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ....rooms.errors import RoomsError
+from ....rooms.names import SERVICE_USER
 from ...manager import with_manager
-from ...schemas import SERVICE_USER
 
 
 class Command(BaseCommand):

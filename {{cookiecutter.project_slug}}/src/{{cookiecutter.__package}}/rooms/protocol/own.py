@@ -1,0 +1,95 @@
+"""The frames of whoever owns the service, beside those of the protocol."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, Union, get_args
+
+from pydantic import Field, TypeAdapter
+
+from . import frames
+from .closes import Close
+from .frames import Frame, MessageId
+
+_ENGINE = (*get_args(frames.ClientFrame), *get_args(frames.ServerFrame), frames.ShowClose)
+RESERVED_TYPES = frozenset(
+    {
+        *(model.model_fields["type"].default for model in _ENGINE),
+        *(close.row.last_words for close in Close if close.row.last_words),
+        "frame",
+        "state",
+    }
+)
+
+
+class _Own(Frame):
+    type: str
+    ref: Annotated[MessageId | None, Field(exclude_if=lambda ref: ref is None)] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        name, field = cls.__name__, cls.model_fields["type"]
+        if field.annotation is str:
+            # A base of such classes.
+            return
+        kind = field.default
+        if "ref" in cls.__annotations__:
+            raise TypeError(f"{name}: `ref` is there already; remove it")
+        annotation: object = field.annotation
+        if not isinstance(kind, str) or annotation != Literal[kind]:
+            raise TypeError(f'{name}: write its `type` as `type: Literal["…"] = "…"`')
+        if kind in RESERVED_TYPES:
+            raise TypeError(f"{name}: the type {kind!r} is the service's own; choose another")
+
+
+class FromClient(_Own):
+    """A frame of yours that clients send. One that bears a `ref` is always answered.
+
+    A subclass has a `type`, written `type: Literal["…"] = "…"`, and fields as pydantic has them.
+    """
+
+
+class ToClient(_Own):
+    """A frame of yours that clients get. `ref` is that of the frame that it answers.
+
+    A subclass has a `type`, written `type: Literal["…"] = "…"`, and fields as pydantic has them.
+    """
+
+
+def kind_of(model: type[_Own]) -> str:
+    """Return the `type` of a frame's class; empty for a base that has none."""
+    kind: str = model.model_fields["type"].get_default() or ""
+    return kind
+
+
+def sent_frames(package: str) -> list[type[ToClient]]:
+    """Find the frames to clients that a package's own modules declare, by their `type`.
+
+    Raises:
+        TypeError: two have the same type.
+    """
+    found: dict[str, type[ToClient]] = {}
+    for model in _subclasses(ToClient):
+        if (
+            model.__module__.partition(".")[0] == package
+            and found.setdefault(kind_of(model), model) is not model
+        ):
+            raise TypeError(f"{model.__name__}: the type {kind_of(model)!r} is taken")
+    return [model for _, model in sorted(found.items())]
+
+
+def _subclasses(model: type[ToClient]) -> Iterable[type[ToClient]]:
+    for one in model.__subclasses__():
+        yield one
+        yield from _subclasses(one)
+
+
+def build_decoder(own: Iterable[type[FromClient]], *, debug: bool) -> Callable[[str], Frame]:
+    """Build what reads a client's text as one of these frames or the protocol's.
+
+    It raises pydantic's `ValidationError` for any other.
+    """
+    more = (frames.ShowClose,) if debug else ()
+    models = (*get_args(frames.ClientFrame), *more, *own)
+    union: Any = Annotated[Union[models], Field(discriminator="type")]  # noqa: UP007 (a tuple)
+    adapter: TypeAdapter[Frame] = TypeAdapter(union)
+    return adapter.validate_json

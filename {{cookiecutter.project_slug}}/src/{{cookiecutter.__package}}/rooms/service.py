@@ -1,0 +1,80 @@
+"""What a service is made of, and how its parts are started and stopped."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from .auth.identities import Authenticator
+from .handler import RoomHandler
+from .tasks import RunContext
+
+logger = logging.getLogger(__name__)
+
+_Part = TypeVar("_Part")
+
+
+class Resource(Protocol):
+    """What handlers, authenticators and HTTP calls share, such as a pool of connections."""
+
+    async def start(self) -> None:
+        """Prepare it; an error ends the start of the service."""
+
+    async def stop(self) -> None:
+        """Release it."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service is made of.
+
+    The first of the `handlers` that takes a room is that room's; without any, everybody may enter
+    and say everything. The first of the `authenticators` that knows a client counts; None for
+    those that come with the service. The `resources` are started first, in this order, then the
+    handlers; they are stopped in the reverse order.
+    """
+
+    handlers: Sequence[RoomHandler[Any, Any]] = ()
+    authenticators: Sequence[Authenticator] | None = None
+    resources: Sequence[Resource] = field(default=())
+
+
+class Parts:
+    """Starts and stops the parts of a service; `run` goes around each call."""
+
+    def __init__(self, parts: Sequence[Resource], run: RunContext) -> None:
+        self._parts = parts
+        self._run = run
+        self._started = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start all in order. If one fails, those before it are stopped again, and it raises."""
+        async with AsyncExitStack() as stack:
+            for part in self._parts:
+                async with self._run():
+                    await part.start()
+                stack.push_async_callback(self._stop, part)
+            self._started = stack.pop_all()
+
+    async def stop(self) -> None:
+        """Stop all that was started, in the reverse order; an error is logged."""
+        await self._started.aclose()
+
+    def find(self, kind: type[_Part]) -> _Part:
+        """Find the part of this class.
+
+        Raises:
+            LookupError: there is none.
+        """
+        for part in self._parts:
+            if isinstance(part, kind):
+                return part
+        raise LookupError(f"make_service makes no {kind.__name__}")
+
+    async def _stop(self, part: Resource) -> None:
+        try:
+            async with self._run():
+                await part.stop()
+        except Exception:
+            logger.exception("%s failed to stop", type(part).__name__)
