@@ -3,23 +3,19 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server.logs import ClientFaults, Json
-from {{cookiecutter.__package}}.server.middleware import App
 from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 from {{cookiecutter.__package}}.web import about
 
 from ..redis_server import RedisServer
+from ..serving import Start
 from .secrets import expect_no_secret
-from .server import serve
 from .service import Service
 
-Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
 Pair = tuple[Service, Service]
 
 
@@ -67,26 +63,6 @@ def no_secret_is_told(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     for logger in loggers:
         logger.removeHandler(ear)
     expect_no_secret(ear.heard)
-
-
-@pytest.fixture
-def start(build_app: Callable[[ConnectionManager], App]) -> Start:
-    """Serve a manager that the test made."""
-
-    @asynccontextmanager
-    async def starting(manager: ConnectionManager) -> AsyncIterator[Service]:
-        async with serve(build_app(manager), manager.config) as address:
-            service = Service(address, manager)
-            yield service
-        assert manager.connection_count == 0, "connections were not forgotten"
-        with suppress(UnavailableError):
-            # Who could not leave while Redis was away leaves now.
-            await manager.check()
-        for room in service.rooms:
-            left = (await manager.backend.presence.members(room)).members
-            assert left == [], f"members were left behind in {room}"
-
-    return starting
 
 
 @pytest.fixture

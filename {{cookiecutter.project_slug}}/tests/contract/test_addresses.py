@@ -12,8 +12,8 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from ..missing import skip_without
+from ..serving import Start
 from ..waiting import until, within
-from .conftest import Start
 from .service import Service
 
 # Of loopback too, but no proxy that is believed.

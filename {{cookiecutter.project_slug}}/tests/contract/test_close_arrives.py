@@ -22,9 +22,9 @@ from {{cookiecutter.__package}}.server.middleware import App, Receive, Scope, Se
 from {{cookiecutter.__package}}.server.run import uvicorn_config
 from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 
+from ..serving import Start
 from ..waiting import LIMIT_SECONDS, until, within
 from . import server
-from .conftest import Start
 from .server import serve
 from .service import KEY, Endpoint, Service
 

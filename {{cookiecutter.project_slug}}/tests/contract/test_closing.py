@@ -15,8 +15,8 @@ from {{cookiecutter.__package}}.server.middleware import Receive, Scope, Send
 
 from ..clock import ManualClock
 from ..configs import make_config
+from ..serving import Start
 from ..waiting import within
-from .conftest import Start
 from .counts import since, told
 from .server import serve
 from .service import Endpoint, Service

@@ -8,8 +8,8 @@ import pytest
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
+from ..serving import Start
 from .client import Client
-from .conftest import Start
 from .service import KEY, Service
 
 NONSENSE = ["", "0", "nonsense", "0-0", "-", "0000000000000-00000000000x", "9" * 5_000, "%00", "é"]

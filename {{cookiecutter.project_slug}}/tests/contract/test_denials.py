@@ -8,8 +8,8 @@ import pytest
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
+from ..serving import Start
 from ..waiting import within
-from .conftest import Start
 from .service import Denied, Service
 
 

@@ -13,8 +13,8 @@ from {{cookiecutter.__package}}.rooms.service import Service as Made
 from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 
 from ..clock import ManualClock
+from ..serving import Start
 from ..waiting import within
-from .conftest import Start
 from .counts import since, told
 from .service import Service
 

@@ -15,9 +15,9 @@ from {{cookiecutter.__package}}.server.http_protocol import RequestProtocol
 from {{cookiecutter.__package}}.server.run import uvicorn_config
 from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 
+from ..serving import Start
 from ..waiting import within
 from . import server
-from .conftest import Start
 from .service import Service, Streams
 
 # Masked with a key of zeros, and without content.

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
-from .conftest import Start
+from ..serving import Start
 from .service import KEY, Service
 
 MESSAGES = "/rooms/lobby/messages"

@@ -10,7 +10,7 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from ..configs import API_KEY
-from .conftest import Start
+from ..serving import Start
 from .service import KEY, Service
 
 

@@ -20,9 +20,10 @@ from {{cookiecutter.__package}}.rooms.protocol.events import Entry
 from ..fakes import intercept
 from ..processes import PROCESS_TIMEOUT, kill_worker, serving, workers
 from ..redis_server import RedisServer
+from ..serving import Start
 from ..waiting import PROCESS_LIMIT_SECONDS, until_told, within
 from .client import Client
-from .conftest import Pair, Start
+from .conftest import Pair
 from .counts import read, since, told
 from .service import KEY, Endpoint, Service
 

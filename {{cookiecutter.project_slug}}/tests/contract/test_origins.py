@@ -7,8 +7,8 @@ import pytest
 
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
+from ..serving import Start
 from ..waiting import within
-from .conftest import Start
 from .service import KEY, Service
 
 ORIGINS = (

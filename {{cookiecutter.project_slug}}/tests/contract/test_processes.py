@@ -18,8 +18,9 @@ from {{cookiecutter.__package}}.web import about
 
 from ..processes import PROCESS_TIMEOUT, Process, serving, workers
 from ..redis_server import RedisServer
+from ..serving import Start
 from ..waiting import PROCESS_LIMIT_SECONDS, within
-from .conftest import Pair, Start
+from .conftest import Pair
 from .service import KEY, Endpoint, Service
 
 pytestmark = PROCESS_TIMEOUT

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
+from ..serving import Start
 from .client import Frame
-from .conftest import Start
 from .service import Service
 
 MESSAGES = 40

@@ -10,7 +10,7 @@ import pytest
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
-from .conftest import Start
+from ..serving import Start
 from .service import Service
 
 

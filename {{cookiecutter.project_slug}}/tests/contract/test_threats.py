@@ -15,8 +15,8 @@ from {{cookiecutter.__package}}.rooms.tuning import Tuning
 
 from ..clock import ManualClock
 from ..processes import PROCESS_TIMEOUT, serving
+from ..serving import Start
 from ..waiting import within
-from .conftest import Start
 from .service import KEY, Endpoint, Service
 
 CELLAR = "/rooms/cellar/tokens"

@@ -16,8 +16,8 @@ from {{cookiecutter.__package}}.rooms.protocol.frames import PROTOCOL
 
 from ..clock import ManualClock
 from ..configs import SECRET_KEY
+from ..serving import Start
 from .client import Client
-from .conftest import Start
 from .service import Service
 
 

@@ -25,7 +25,7 @@ from .clock import ManualClock
 from .configs import make_config
 from .fakes import BARE, QUIET
 
-pytest_plugins = ["tests.redis_server"]
+pytest_plugins = ["tests.redis_server", "tests.serving"]
 
 
 @pytest.fixture(scope="session")

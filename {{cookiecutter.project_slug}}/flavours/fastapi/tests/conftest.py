@@ -22,7 +22,7 @@ from .fakes import BARE, QUIET
 # A good hash takes long, which is not what is tested.
 HASHER = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
 
-pytest_plugins = ["tests.redis_server"]
+pytest_plugins = ["tests.redis_server", "tests.serving"]
 
 
 @pytest.fixture

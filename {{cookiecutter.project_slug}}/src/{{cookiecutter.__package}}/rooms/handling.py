@@ -135,6 +135,8 @@ class Handling:
         if client.entered:
             handler = self.find(connection.room)
             if "disconnected" in handler.hooks:
+                # Who was removed had left the room before.
+                last = last or self._was_removed(connection)
                 async with self._logging(f"{handler.disconnected.__qualname__} failed"):
                     await handler.disconnected(client, last=last)
             self._leave(connection.room, handler)
@@ -242,6 +244,13 @@ class Handling:
             name = type(handler).__name__
             raise TypeError(f"{name} answers with what is no frame to clients: {answer!r}")
         return answer.model_copy(update={"ref": frame.ref})
+
+    def _was_removed(self, connection: Connection) -> bool:
+        """Whether a removal ended a client, as the last here of its user."""
+        removed = connection.closed_with is Close.REMOVED
+        return removed and not any(
+            (one.room, one.user) == (connection.room, connection.user) for one in self._clients
+        )
 
     def _life(self, room: str) -> _RoomLife:
         if room not in self._lives:

@@ -187,6 +187,10 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         """Close, as the client did not answer a ping."""
+        if self.read_paused and not self._discarding and self.ping_timeout:
+            # The pong is behind what the application has not taken yet.
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            return
         self.pong_timer = None
         self.conn.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
         self._close_by_itself(Close.NO_PONG)

@@ -3,7 +3,7 @@
 import math
 from http import HTTPStatus
 
-from ..rooms.errors import Kind, RoomsError
+from ..rooms.errors import Kind, Refused, RoomsError
 
 _STATUSES = {
     Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -20,6 +20,14 @@ _STATUSES = {
 def status_of(error: RoomsError) -> HTTPStatus:
     """Return the status that goes with an error."""
     return _STATUSES[error.kind]
+
+
+def content_of(error: RoomsError) -> dict[str, str]:
+    """Return the body that goes with an error."""
+    content = {"detail": str(error)}
+    if isinstance(error, Refused) and error.reason is not None:
+        content["reason"] = error.reason
+    return content
 
 
 def headers_of(error: RoomsError) -> dict[str, str]:

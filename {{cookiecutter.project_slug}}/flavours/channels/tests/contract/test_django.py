@@ -27,8 +27,8 @@ from ..configs import clean_environment
 from ..conftest import make_layer
 from ..processes import KEYS, PROCESS_TIMEOUT, serving, started
 from ..redis_server import RedisServer
+from ..serving import Start
 from ..waiting import PROCESS_LIMIT_SECONDS, within
-from .conftest import Start
 from .service import Service
 
 pytestmark = PROCESS_TIMEOUT

@@ -14,7 +14,7 @@ from ..rooms import metrics
 from ..rooms.errors import RoomsError
 from ..rooms.protocol.frames import problems
 from . import about, access
-from .answers import headers_of, status_of
+from .answers import content_of, headers_of, status_of
 from .manager import manager_of
 from .schemas import (
     DEFAULT_MESSAGES,
@@ -178,7 +178,7 @@ api.add_router("", own_api.router)
 @api.exception_handler(RoomsError)
 def rooms_error(request: HttpRequest, error: RoomsError) -> HttpResponse:
     """Answer a call that cannot be carried out."""
-    return Response({"detail": str(error)}, status=status_of(error), headers=headers_of(error))
+    return Response(content_of(error), status=status_of(error), headers=headers_of(error))
 
 
 @api.exception_handler(ValidationError)

@@ -1,0 +1,592 @@
+"""What a handler of the owner's sees and says, over a real socket."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Literal
+
+import jwt
+import pytest
+
+from {{cookiecutter.__package}}.rooms import (
+    Client,
+    Close,
+    CloseConnection,
+    FromClient,
+    JoinRequest,
+    Publication,
+    Refused,
+    RoomHandler,
+    ToClient,
+    UnavailableError,
+    on,
+)
+from {{cookiecutter.__package}}.rooms import (
+    Service as Made,
+)
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+
+from ..configs import SECRET_KEY
+from ..serving import Start
+from ..waiting import within
+from .service import KEY, Service
+
+Handled = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+class Ask(FromClient):
+    type: Literal["ask"] = "ask"
+    what: str
+
+
+class Tell(FromClient):
+    type: Literal["tell"] = "tell"
+    whom: str
+
+
+class Told(ToClient):
+    type: Literal["told"] = "told"
+    what: str
+
+
+class Answers(RoomHandler):
+    """Answers in every way that there is."""
+
+    def __init__(self) -> None:
+        self.may_go_on = asyncio.Event()
+        self.heard: list[str] = []
+        self.left = asyncio.Event()
+
+    @on(Ask)
+    async def ask(self, client: Client, frame: Ask) -> Told | None:
+        self.heard.append(frame.what)
+        match frame.what:
+            case "wait":
+                await self.may_go_on.wait()
+                await client.broadcast(Told(what="waited"))
+                assert await client.publish("waited") is not None or client.user != "ann"
+            case "refuse":
+                raise Refused("You do not own this", reason="not-owner")
+            case "away":
+                raise UnavailableError
+            case "fail":
+                raise RuntimeError("a mistake of the owner's")
+            case "leave":
+                raise CloseConnection(Close.REMOVED)
+            case "again":
+                return Told(what="again")
+        return None
+
+    @on(Tell)
+    async def tell(self, client: Client, frame: Tell) -> Told | None:
+        match frame.whom:
+            case "others":
+                await client.broadcast(Told(what="others"))
+            case "all":
+                await client.broadcast(Told(what="all"), to_self=True)
+            case "me":
+                await client.send(Told(what="me"))
+            case "later":
+                client.spawn(self._later(client))
+                return Told(what="now")
+        return None
+
+    async def disconnected(self, client: Client, *, last: bool) -> None:
+        self.heard.append(f"{client.user} left, last: {last}")
+        if client.user != "quiet":
+            await client.broadcast(Told(what="gone"))
+        self.left.set()
+
+    async def _later(self, client: Client) -> None:
+        await client.send(Told(what="later"))
+
+
+@pytest.fixture
+def handled(start: Start, make_manager: Callable[..., ConnectionManager]) -> Handled:
+    """Serve a handler."""
+
+    def serve(*handlers: RoomHandler, **settings: object) -> AbstractAsyncContextManager[Service]:
+        return start(make_manager(service=Made(handlers=handlers), **settings))
+
+    return serve
+
+
+async def test_a_frame_with_a_ref_is_answered_with_it(handled: Handled) -> None:
+    async with handled(Answers()) as service, service.join("ann") as ann:
+        await ann.send(type="ask", what="again", ref="r1")
+        await ann.expect("told", what="again", ref="r1")
+        await ann.send(type="ask", what="nothing", ref="r2")
+        await ann.expect("done", ref="r2")
+        await ann.send(type="ask", what="refuse", ref="r3")
+        await ann.expect_error(
+            "refused", ref="r3", reason="not-owner", detail="You do not own this"
+        )
+        await ann.send(type="ask", what="away", ref="r4")
+        await ann.expect_error("unavailable", ref="r4")
+        await ann.send(type="ask", ref="r5")
+        await ann.expect_error("invalid-message", ref="r5")
+
+
+async def test_a_frame_without_a_ref_is_answered_only_if_there_is_something_to_tell(
+    handled: Handled,
+) -> None:
+    async with handled(Answers()) as service, service.join("ann") as ann:
+        await ann.send(type="ask", what="nothing")
+        await ann.send(type="ask", what="again")
+        assert "ref" not in await ann.expect("told", what="again")
+        await ann.expect_nothing()
+
+
+async def test_what_is_told_reaches_those_who_are_meant(handled: Handled) -> None:
+    async with handled(Answers()) as service, service.join("ann") as ann:
+        async with service.join("bea") as bea:
+            await ann.expect("joined", user="bea")
+            await ann.send(type="tell", whom="others")
+            await bea.expect("told", what="others")
+            await ann.send(type="tell", whom="all")
+            for client in (ann, bea):
+                await client.expect("told", what="all")
+            await ann.send(type="tell", whom="me")
+            await ann.expect("told", what="me")
+            await bea.expect_nothing()
+        await ann.expect("left", user="bea")
+        await ann.expect("told", what="gone")
+
+
+async def test_what_is_spawned_begins_behind_the_answer(handled: Handled) -> None:
+    async with handled(Answers()) as service, service.join("ann") as ann:
+        await ann.send(type="tell", whom="later")
+        await ann.expect("told", what="now")
+        await ann.expect("told", what="later")
+
+
+async def test_a_mistake_ends_one_connection(
+    handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with handled(Answers()) as service, service.join("bea") as bea:
+        async with service.join("ann") as ann:
+            await bea.expect("joined", user="ann")
+            await ann.send(type="ask", what="fail")
+            await ann.expect_close(Close.INTERNAL_ERROR)
+        await bea.expect("left", user="ann")
+        await bea.expect("told", what="gone")
+        await bea.say("still here")
+        await bea.expect_message("still here")
+    assert "a mistake of the owner's" in caplog.text
+    caplog.clear()
+
+
+async def test_a_handler_may_close_the_connection(handled: Handled) -> None:
+    async with handled(Answers()) as service, service.join("ann") as ann:
+        await ann.send(type="ask", what="leave")
+        await ann.expect_close(Close.REMOVED)
+
+
+async def test_while_a_handler_waits_pings_are_answered_and_frames_wait_in_order(
+    handled: Handled,
+) -> None:
+    handler = Answers()
+    async with (
+        handled(handler) as service,
+        service.join("ann") as ann,
+        service.join("quiet") as bea,
+    ):
+        await ann.expect("joined", user="quiet")
+        await ann.send(type="ask", what="wait")
+        for number in range(5):
+            await ann.send(type="ask", what=f"{number}")
+        await ann.say("said behind it")
+        await ann.send(type="ping")
+        await ann.expect("pong")
+        await ann.send(type="ping", ref="p1")
+        # Others are served meanwhile.
+        await bea.send(type="ask", what="again", ref="r1")
+        await bea.expect("told", ref="r1")
+        assert handler.heard == ["wait", "again"]
+        handler.may_go_on.set()
+        await bea.expect("told", what="waited")
+        for client in (ann, bea):
+            await client.expect_message("waited")
+            await client.expect_message("said behind it")
+        await ann.expect("pong", ref="p1")
+        assert handler.heard[2:] == ["0", "1", "2", "3", "4"]
+
+
+async def test_what_a_client_said_is_handled_before_it_is_told_to_have_left(
+    handled: Handled,
+) -> None:
+    handler = Answers()
+    async with handled(handler) as service, service.join("bea") as bea:
+        async with service.join("ann") as ann:
+            await bea.expect("joined", user="ann")
+            await ann.send(type="ask", what="wait")
+            for _ in range(10):
+                await ann.send(type="tell", whom="others")
+            ann.vanish()
+        handler.may_go_on.set()
+        await bea.expect("told", what="waited")
+        await bea.expect_message("waited", "ann")
+        for _ in range(10):
+            await bea.expect("told", what="others")
+        await bea.expect("left", user="ann")
+        await bea.expect("told", what="gone")
+
+
+@pytest.mark.parametrize("fault", ["binary", "too-many"])
+async def test_who_is_closed_for_what_it_sent_was_heard_before(
+    fault: str, handled: Handled
+) -> None:
+    handler = Answers()
+    async with handled(handler) as service, service.join("ann") as ann:
+        await ann.send(type="ask", what="wait")
+        await ann.say("said")
+        if fault == "binary":
+            await ann.send_raw(b"\0")
+        else:
+            for _ in range(30):
+                await ann.send(type="tell", whom="others")
+        await ann.say("too late")
+        handler.may_go_on.set()
+        await ann.expect_message("waited")
+        await ann.expect_message("said")
+        close = Close.BINARY_FRAME if fault == "binary" else Close.TOO_MANY_MESSAGES
+        await ann.expect_close(close)
+        assert "too late" not in handler.heard
+
+
+async def test_a_removal_ends_the_membership_at_once_and_what_waits(handled: Handled) -> None:
+    handler = Answers()
+    async with handled(handler) as service, service.join("bea") as bea:
+        async with service.join("cat") as cat:
+            await bea.expect("joined", user="cat")
+            await cat.send(type="ask", what="wait")
+            await cat.send(type="tell", whom="others")
+            await cat.send(type="ping")
+            await cat.expect("pong")
+            await service.manager.remove_user("lobby", "cat")
+            await cat.expect_close(Close.REMOVED)
+            await bea.expect("left", user="cat")
+            handler.may_go_on.set()
+        # Of what the running handler told, nothing is said.
+        await bea.expect("told", what="gone")
+        assert handler.heard == ["wait", "cat left, last: True"]
+
+
+async def test_a_stop_waits_for_a_handler_no_longer_than_it_may(handled: Handled) -> None:
+    handler = Answers()
+    async with handled(handler, drain_seconds=1) as service:
+        async with service.join("ann") as ann:
+            await ann.send(type="ask", what="wait")
+            await ann.send(type="ping")
+            await ann.expect("pong")
+            await within("the drain", service.manager.drain())
+            await ann.expect_close(Close.SERVICE_RESTART)
+        await within("`disconnected`", handler.left.wait())
+
+
+async def test_frames_are_counted_as_they_arrive(handled: Handled) -> None:
+    handler = Answers()
+    async with handled(handler, messages_per_second=5) as service, service.join("ann") as ann:
+        await ann.send(type="ask", what="wait")
+        for _ in range(4):
+            await ann.send(type="ask", what="nothing")
+        await ann.send(type="ping")
+        handler.may_go_on.set()
+        await ann.expect_message("waited")
+        await ann.expect_close(Close.TOO_MANY_MESSAGES)
+
+
+class Secretive(RoomHandler[str]):
+    """Lets only those in who know the word, and only some speak."""
+
+    async def authorize(self, request: JoinRequest) -> str:
+        if request.query.get("word") != "sesame" and not request.claims.get("known"):
+            raise Refused("Say the word")
+        return "speaker" if request.user != "cat" else "reader"
+
+    async def before_publish(self, message: Publication, client: Client[str] | None) -> Publication:
+        if client is not None and client.state != "speaker":
+            raise Refused("Only speakers may speak", reason="reader")
+        if message.body == "close":
+            raise CloseConnection(Close.NOT_ALLOWED)
+        if message.body == "fail":
+            raise RuntimeError("a mistake of the owner's")
+        if message.body == "who":
+            told = f"trusted: {message.trusted}, for a user: {message.for_user}"
+            return Publication(**{**vars(message), "body": told})
+        if message.body == "no":
+            raise Refused("Not this word", reason="word")
+        return message
+
+
+def knowing(room: str = "lobby") -> dict[str, str]:
+    return {"path": f"/ws/{room}?word=sesame"}
+
+
+async def test_a_rule_decides_who_may_enter(handled: Handled) -> None:
+    async with handled(Secretive()) as service:
+        async with service.connect(token=service.token("ann")) as ann:
+            await ann.expect_close(Close.NOT_ALLOWED)
+        async with service.join("ann", **knowing()) as ann:
+            await ann.say("hello")
+            await ann.expect_message("hello")
+
+
+async def test_a_rule_decides_what_is_said_whoever_says_it(handled: Handled) -> None:
+    async with handled(Secretive()) as service, service.join("cat", **knowing()) as cat:
+        await cat.say("hello", id="m1")
+        await cat.expect_error("refused", id="m1", reason="reader")
+        for body, status in [("no", 403), ("close", 403), ("yes", 202)]:
+            answer = await service.call(
+                "POST", "/rooms/lobby/messages", headers=KEY, json={"body": body}
+            )
+            assert answer.status_code == status
+        await cat.expect_message("yes")
+        with pytest.raises(Refused, match="Not this word"):
+            await service.manager.publish("lobby", "no", "cron")
+
+
+async def test_a_refusal_by_http_has_the_reason(handled: Handled) -> None:
+    async with handled(Secretive()) as service:
+        answer = await service.call(
+            "POST", "/rooms/lobby/messages", headers=KEY, json={"body": "no"}
+        )
+        assert answer.json() == {"detail": "Not this word", "reason": "word"}
+
+
+async def test_a_rule_may_change_what_is_said_and_knows_who_says_it(handled: Handled) -> None:
+    async with handled(Secretive()) as service, service.join("ann", **knowing()) as ann:
+        await ann.say("who")
+        await ann.expect_message("trusted: False, for a user: False", "ann")
+        await service.manager.publish("lobby", "who", "bea")
+        await ann.expect_message("trusted: True, for a user: True", "bea")
+        await service.call("POST", "/rooms/lobby/messages", headers=KEY, json={"body": "who"})
+        await ann.expect_message("trusted: True, for a user: False", "service")
+
+
+async def test_a_rule_may_close_the_connection_of_who_speaks(handled: Handled) -> None:
+    async with handled(Secretive()) as service, service.join("ann", **knowing()) as ann:
+        await ann.say("close")
+        await ann.expect_close(Close.NOT_ALLOWED)
+
+
+async def test_a_rule_that_fails_ends_the_connection(
+    handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with handled(Secretive()) as service, service.join("ann", **knowing()) as ann:
+        await ann.say("fail")
+        await ann.expect_close(Close.INTERNAL_ERROR)
+    assert "a mistake of the owner's" in caplog.text
+    caplog.clear()
+
+
+class Watches(RoomHandler):
+    """Writes down what happens."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[str] = asyncio.Queue()
+
+    async def connected(self, client: Client, *, first: bool) -> None:
+        await client.send(Told(what="welcome"))
+        self.events.put_nowait(f"{client.user} came, first: {first}")
+
+    async def disconnected(self, client: Client, *, last: bool) -> None:
+        self.events.put_nowait(f"{client.user} left, last: {last}")
+
+    async def opened(self, room: str) -> None:
+        self.events.put_nowait(f"{room} opened")
+        self.spawn(self._tick(room), room=room)
+
+    async def emptied(self, room: str) -> None:
+        self.events.put_nowait(f"{room} emptied")
+
+    async def published(self, message: Publication) -> None:
+        assert message.position
+        self.events.put_nowait(f"{message.user} said {message.body}")
+
+    async def expect(self, *events: str) -> None:
+        for event in events:
+            assert await within(event, self.events.get()) == event
+
+    async def _tick(self, room: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.events.put_nowait(f"{room} ticked")
+
+
+async def test_coming_and_going_is_told_once_for_each_connection(handled: Handled) -> None:
+    watch = Watches()
+    async with handled(watch) as service:
+        async with service.join("ann") as ann:
+            await ann.expect("told", what="welcome")
+            async with service.join("ann") as tab:
+                await tab.expect("told", what="welcome")
+                await watch.expect(
+                    "lobby opened", "ann came, first: True", "ann came, first: False"
+                )
+            await watch.expect("ann left, last: False")
+            await ann.say("hello")
+            await ann.expect_message("hello")
+            await watch.expect("ann said hello")
+        await watch.expect("ann left, last: True", "lobby ticked", "lobby emptied")
+        async with service.join("ann") as ann:
+            await ann.expect("told", what="welcome")
+            await watch.expect("lobby opened", "ann came, first: True")
+
+
+async def test_a_greeting_comes_before_what_was_missed(handled: Handled) -> None:
+    async with handled(Watches()) as service, service.join("ann") as ann:
+        await ann.expect("told", what="welcome")
+        position = await service.manager.publish("lobby", "seen", "cron")
+        await ann.expect_message("seen")
+        await service.manager.publish("lobby", "missed", "cron")
+        await ann.expect_message("missed")
+        path = f"/ws/lobby?after={position}"
+        async with service.connect(path=path, token=service.token("bea")) as bea:
+            await bea.expect("welcome", recovered=True)
+            await bea.expect("told", what="welcome")
+            await bea.expect_message("missed")
+            await ann.expect("joined", user="bea")
+
+
+async def test_a_message_that_is_sent_again_is_published_once(handled: Handled) -> None:
+    watch = Watches()
+    async with handled(watch) as service, service.join("ann") as ann:
+        await ann.expect("told", what="welcome")
+        await watch.expect("lobby opened", "ann came, first: True")
+        for _ in range(2):
+            await ann.say("hello", id="m1")
+        await ann.say("next")
+        for body in ("hello", "next"):
+            await ann.expect_message(body)
+            await watch.expect(f"ann said {body}")
+
+
+class Fails(RoomHandler):
+    """Fails in one hook."""
+
+    def __init__(self, hook: str) -> None:
+        self._hook = hook
+
+    def _fail(self, hook: str) -> None:
+        if hook == self._hook:
+            raise RuntimeError(f"a mistake in {hook}")
+
+    async def authorize(self, request: JoinRequest) -> None:
+        self._fail("authorize")
+
+    async def connected(self, client: Client, *, first: bool) -> None:
+        self._fail("connected")
+
+    async def disconnected(self, client: Client, *, last: bool) -> None:
+        self._fail("disconnected")
+
+    async def opened(self, room: str) -> None:
+        self._fail("opened")
+
+    async def emptied(self, room: str) -> None:
+        self._fail("emptied")
+
+    async def published(self, message: Publication) -> None:
+        self._fail("published")
+
+
+@pytest.mark.parametrize("hook", ["authorize", "connected", "opened"])
+async def test_a_mistake_on_the_way_in_ends_the_connection(
+    hook: str, handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with handled(Fails(hook)) as service, service.connect(token=service.token("ann")) as ann:
+        if hook != "authorize":
+            await ann.expect("welcome")
+        await ann.expect_close(Close.INTERNAL_ERROR)
+    assert f"a mistake in {hook}" in caplog.text
+    caplog.clear()
+
+
+@pytest.mark.parametrize("hook", ["published", "disconnected", "emptied"])
+async def test_a_mistake_behind_the_fact_is_logged_and_ends_nothing(
+    hook: str, handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with handled(Fails(hook)) as service:
+        for _ in range(2):
+            async with service.join("ann") as ann:
+                await ann.say("hello")
+                await ann.expect_message("hello")
+    assert f"a mistake in {hook}" in caplog.text
+    caplog.clear()
+
+
+class Counted(FromClient):
+    type: Literal["counted"] = "counted"
+
+
+class Renewed(RoomHandler[int]):
+    """Counts how often a client was asked for."""
+
+    async def authorize(self, request: JoinRequest) -> int:
+        if request.claims.get("banned"):
+            raise Refused("You are banned")
+        return 1
+
+    async def refreshed(self, client: Client[int], request: JoinRequest) -> int:
+        return client.state + await self.authorize(request)
+
+    @on(Counted)
+    async def count(self, client: Client[int], frame: Counted) -> Told:
+        return Told(what=f"{client.state}")
+
+
+async def test_a_new_token_is_asked_for_again(handled: Handled) -> None:
+    async with handled(Renewed()) as service, service.join("ann") as ann:
+        await ann.send(type="refresh", token=service.token("ann"))
+        await ann.send(type="counted")
+        await ann.expect("told", what="2")
+        claims = {"sub": "ann", "room": "lobby", "exp": 4_000_000_000, "banned": True}
+        banned = jwt.encode(claims, SECRET_KEY, "HS256")
+        await ann.send(type="refresh", token=banned)
+        await ann.expect_close(Close.NOT_ALLOWED)
+
+
+async def test_parts_are_started_in_order_and_stopped_in_reverse(
+    make_manager: Callable[..., ConnectionManager], caplog: pytest.LogCaptureFixture
+) -> None:
+    events: list[str] = []
+
+    class Part:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        async def start(self) -> None:
+            events.append(f"{self.name} started")
+            if self.name == "bad":
+                raise RuntimeError("it can't start")
+
+        async def stop(self) -> None:
+            events.append(f"{self.name} stopped")
+
+    class Owner(RoomHandler):
+        async def start(self) -> None:
+            assert self.manager.resource(Part).name == "one"
+            events.append("handler started")
+
+        async def stop(self) -> None:
+            events.append("handler stopped")
+            raise RuntimeError("it can't stop")
+
+    good = Made(handlers=[Owner()], resources=[Part("one"), Part("two")])
+    manager = make_manager(service=good)
+    async with manager:
+        assert not manager.serving
+        assert isinstance(manager.handler(Owner), Owner)
+        with pytest.raises(LookupError, match="Answers"):
+            manager.handler(Answers)
+    started = ["one started", "two started", "handler started"]
+    assert events == [*started, "handler stopped", "two stopped", "one stopped"]
+    assert "Owner failed to stop" in caplog.text
+    events.clear()
+    manager = make_manager(service=Made(resources=[Part("one"), Part("bad"), Part("never")]))
+    with pytest.raises(RuntimeError, match="can't start"):
+        await manager.start()
+    assert events == ["one started", "bad started", "one stopped"]
+    caplog.clear()
