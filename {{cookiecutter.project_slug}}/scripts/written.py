@@ -1,10 +1,11 @@
 """What else tells of settings and closes: `uv run python -m scripts.written` writes it."""
 
-import json
 from collections.abc import Iterator
 from itertools import dropwhile
 from pathlib import Path
+from typing import cast
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from {{cookiecutter.__package}}.config import Config
@@ -12,30 +13,17 @@ from {{cookiecutter.__package}}.rooms.config import Accepts
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.web.page import STATIC
 
+from .closes import closes_js
+from .own import own_files
+
 README = Path("README.md")
 EXAMPLE = Path(".env.example")
 CLOSES = STATIC / "closes.js"
 
+# Those that come with the service.
+_FIELDS = cast("type[BaseModel]", Config.__base__).model_fields
 _SETTINGS = "| variable | default | takes | meaning |"
 _CLOSES = "| name | code | reason | last words | the client should |"
-
-_CLOSES_JS = """\
-// Written by scripts/written.py, from rooms/protocol/closes.py.
-
-/**
- * @typedef {object} CloseRow
- * @property {string} name
- * @property {number} code
- * @property {string | null} reason null where the server's library words it
- * @property {string | null} lastWords the type of the frame before the close
- * @property {string} advice what to do
- * @property {string} advised the same, in words
- * @property {string} explanation
- */
-
-/** @type {readonly CloseRow[]} */
-export const closes = %s;
-"""
 
 
 def written() -> dict[Path, str]:
@@ -44,7 +32,8 @@ def written() -> dict[Path, str]:
     return {
         README: _with_table(readme, _CLOSES, _close_rows()),
         EXAMPLE: _example(EXAMPLE.read_text(encoding="utf-8")),
-        CLOSES: _CLOSES_JS % json.dumps([_described(close) for close in Close], indent=2),
+        CLOSES: closes_js("rooms/protocol/closes.py", Close),
+        **own_files(),
     }
 
 
@@ -59,7 +48,7 @@ def _with_table(text: str, head: str, rows: Iterator[str]) -> str:
 
 
 def _settings_rows() -> Iterator[str]:
-    for name, field in Config.model_fields.items():
+    for name, field in _FIELDS.items():
         default = f"`{_default(field)}`" if _default(field) else "none"
         takes = next(one.words for one in field.metadata if isinstance(one, Accepts))
         yield f"| `{name.upper()}` | {default} | {takes} | {field.description} |"
@@ -68,7 +57,7 @@ def _settings_rows() -> Iterator[str]:
 def _example(text: str) -> str:
     """Write the settings below the first line; lines that are of none of them follow."""
     lines = text.splitlines(keepends=True)
-    names = Config.model_fields
+    names = _FIELDS
     head, *rest = (one for one in lines if one.strip("#").partition("=")[0].lower() not in names)
     settings = (f"#{name.upper()}={_default(field)}\n" for name, field in names.items())
     return "".join([head, *settings, *rest])
@@ -94,19 +83,6 @@ def _close_rows() -> Iterator[str]:
         reason = f"`{row.reason}`" if row.reason else "the server library's"
         last_words = f"`{row.last_words}`" if row.last_words else "none"
         yield f"| `{close.name}` | {row.code} | {reason} | {last_words} | {row.advice} |"
-
-
-def _described(close: Close) -> dict[str, str | int | None]:
-    row = close.row
-    return {
-        "name": close.name,
-        "code": row.code,
-        "reason": row.reason,
-        "lastWords": row.last_words,
-        "advice": row.advice.name,
-        "advised": row.advice.value,
-        "explanation": row.explanation,
-    }
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ class ConnectionManager(RoomRegistry):
     ) -> None:
         super().__init__(config, store, clock, tuning)
         self.backend = backend
+        self.service = service
         authenticators = service.authenticators
         if authenticators is None:
             authenticators = (self.tokens, Guests(allowed=config.guests))

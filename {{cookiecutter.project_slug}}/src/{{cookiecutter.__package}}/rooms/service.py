@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from .auth.identities import Authenticator
 from .handler import RoomHandler
+from .protocol.own import Declared, sent_frames
 from .tasks import RunContext
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,19 @@ class Service:
 
     handlers: Sequence[RoomHandler[Any, Any]] = ()
     authenticators: Sequence[Authenticator] | None = None
-    resources: Sequence[Resource] = field(default=())
+    resources: Sequence[Resource] = ()
+
+    def declared(self, package: str) -> Declared:
+        """Collect what the handlers add to the protocol, and the frames to clients in a package.
+
+        Raises:
+            TypeError: two frames to clients have the same type.
+        """
+        received = {frame: None for handler in self.handlers for frame in handler.frames}
+        tables = {handler.closes: None for handler in self.handlers if handler.closes}
+        return Declared(
+            list(received), sent_frames(package), [row for one in tables for row in one]
+        )
 
 
 class Parts:

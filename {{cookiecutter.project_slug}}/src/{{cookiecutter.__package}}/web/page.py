@@ -5,6 +5,7 @@ from typing import Any
 
 from ..rooms.config import ServiceConfig
 from ..rooms.protocol.asyncapi import describe
+from ..rooms.service import Service
 from . import about
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -34,7 +35,8 @@ def protocol_page() -> bytes:
     return (STATIC / "protocol.html").read_bytes()
 
 
-def protocol() -> dict[str, Any]:
-    """Describe the protocol as AsyncAPI does."""
+def protocol(service: Service) -> dict[str, Any]:
+    """Describe the protocol as AsyncAPI does, with what a service adds to it."""
     host, port = (ServiceConfig.model_fields[name].default for name in ("host", "port"))
-    return describe(about.TITLE, about.VERSION, about.SUMMARY, f"{host}:{port}")
+    own = service.declared(about.PACKAGE)
+    return describe(about.TITLE, about.VERSION, about.SUMMARY, f"{host}:{port}", own)

@@ -6,9 +6,10 @@ from pydantic import JsonValue
 from pydantic.json_schema import JsonSchemaMode
 
 from . import frames
-from .closes import Advice, Close
+from .closes import Advice, Close, CloseRow
 from .frames import PROTOCOL
 from .json_schemas import References, Schema, frame_schemas, name_schemas, type_name
+from .own import Declared
 
 _Models = tuple[type[frames.Frame], ...]
 _RECEIVED: _Models = get_args(frames.ClientFrame)
@@ -26,16 +27,22 @@ ends, it was accepted first and is closed by a row of `x-closes`."""
 _GUESTS = "A room that admits guests requires no token."
 
 
-def describe(title: str, version: str, summary: str, address: str) -> dict[str, JsonValue]:
+def describe(
+    title: str, version: str, summary: str, address: str, own: Declared
+) -> dict[str, JsonValue]:
     """Write an AsyncAPI 3 document; what it receives is what clients send.
 
     `address` is the host and port on which a service listens by default.
     """
-    models: dict[JsonSchemaMode, _Models] = {"validation": _RECEIVED, "serialization": _SENT}
+    closes = (*Close, *own.closes)
+    models: dict[JsonSchemaMode, _Models] = {
+        "validation": (*_RECEIVED, *own.received),
+        "serialization": (*_SENT, *own.sent),
+    }
     references, schemas = frame_schemas(models, _SCHEMAS)
-    received = _messages(_RECEIVED, "validation", references)
-    sent = _messages(_SENT, "serialization", references)
-    speaking = {close.row.last_words: close for close in Close if close.row.last_words}
+    received = _messages(models["validation"], "validation", references)
+    sent = _messages(models["serialization"], "serialization", references)
+    speaking = {close.row.last_words: close for close in closes if close.row.last_words}
     last_words = {words: _last_words(words, close) for words, close in speaking.items()}
     schemas |= {type_name(words): _schema(words, close) for words, close in speaking.items()}
     name_schemas(schemas)
@@ -52,7 +59,7 @@ def describe(title: str, version: str, summary: str, address: str) -> dict[str, 
                 "parameters": {"room": {"description": "The name of the room."}},
                 "messages": {**received, **sent, **last_words},
                 "bindings": {"ws": {"method": "GET", "query": _QUERY}},
-                "x-closes": [_close(close) for close in Close],
+                "x-closes": [_close(close) for close in closes],
             }
         },
         "operations": {
@@ -130,7 +137,7 @@ def _messages(models: _Models, mode: JsonSchemaMode, references: References) -> 
     }
 
 
-def _last_words(words: str, close: Close) -> dict[str, Any]:
+def _last_words(words: str, close: CloseRow) -> dict[str, Any]:
     row = close.row
     return {
         "name": words,
@@ -140,14 +147,14 @@ def _last_words(words: str, close: Close) -> dict[str, Any]:
     }
 
 
-def _schema(words: str, close: Close) -> Schema:
+def _schema(words: str, close: CloseRow) -> Schema:
     properties: Schema = {"type": {"type": "string", "const": words}}
     if close.row.advice is Advice.RETURN_AFTER_DELAY:
         properties["retry_after"] = {"type": "number", "description": "In seconds."}
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _close(close: Close) -> dict[str, JsonValue]:
+def _close(close: CloseRow) -> dict[str, JsonValue]:
     row = close.row
     return {
         "name": close.name,

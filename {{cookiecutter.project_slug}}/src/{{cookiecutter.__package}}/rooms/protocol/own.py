@@ -1,12 +1,12 @@
 """The frames of whoever owns the service, beside those of the protocol."""
 
-from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, Union, get_args
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args
 
 from pydantic import Field, TypeAdapter
 
 from . import frames
-from .closes import Close
+from .closes import Close, CloseRow
 from .frames import Frame, MessageId
 
 _ENGINE = (*get_args(frames.ClientFrame), *get_args(frames.ServerFrame), frames.ShowClose)
@@ -39,6 +39,14 @@ class _Own(Frame):
             raise TypeError(f'{name}: write its `type` as `type: Literal["…"] = "…"`')
         if kind in RESERVED_TYPES:
             raise TypeError(f"{name}: the type {kind!r} is the service's own; choose another")
+
+
+class Declared(NamedTuple):
+    """What an owner adds to the protocol."""
+
+    received: Sequence[type["FromClient"]] = ()
+    sent: Sequence[type["ToClient"]] = ()
+    closes: Sequence[CloseRow] = ()
 
 
 class FromClient(_Own):

@@ -25,6 +25,6 @@ def protocol(_: HttpRequest) -> HttpResponse:
 
 @csrf_exempt
 @require_safe
-def asyncapi(_: HttpRequest) -> JsonResponse:
+def asyncapi(request: HttpRequest) -> JsonResponse:
     """The description of the protocol."""
-    return JsonResponse(page.protocol())
+    return JsonResponse(page.protocol(manager_of(request).service))

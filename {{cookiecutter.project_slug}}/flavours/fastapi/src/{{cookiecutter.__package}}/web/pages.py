@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from ..rooms import metrics
 from . import page
 from .access import check_reader
-from .dependencies import ConfigDependency
+from .dependencies import ConfigDependency, Manager
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,9 +46,9 @@ async def protocol() -> Response:
 
 
 @router.get("/asyncapi.json")
-async def asyncapi() -> JSONResponse:
+async def asyncapi(manager: Manager) -> JSONResponse:
     """The description of the protocol."""
-    return JSONResponse(page.protocol())
+    return JSONResponse(page.protocol(manager.service))
 
 
 @router.get("/metrics")

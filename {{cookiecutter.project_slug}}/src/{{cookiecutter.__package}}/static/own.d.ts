@@ -1,0 +1,11 @@
+// Written by `uv run python -m scripts.written`, from your code.
+
+/** What clients send, by `type`. */
+export interface OwnClientFrames {
+  "typing": { type: "typing"; ref?: string | null };
+}
+
+/** What clients get, by `type`. */
+export interface OwnServerFrames {
+  "user-typing": { type: "user-typing"; ref?: string | null; user: string };
+}
