@@ -201,7 +201,7 @@ MUTANTS = [
     ),
     Mutant(
         "a process that is stopping admits clients",
-        [replace("ConnectionManager._admit", "self.draining", "False")],
+        [replace("ConnectionManager._enter", "self.draining", "False")],
         "contract/test_http.py::test_a_draining_process_sends_newcomers_away",
     ),
     Mutant(

@@ -31,12 +31,12 @@ MUTANTS = [
     ),
     Mutant(
         "binary frames are ignored",
-        [replace("InboundFrames.act", "raise CloseConnection(Close.BINARY_FRAME)", "return")],
+        [remove("InboundFrames.take", "self._finish(connection, Close.BINARY_FRAME)")],
         ending("BINARY_FRAME"),
     ),
     Mutant(
         "the rate of messages is not limited",
-        [never("InboundFrames.act", "not connection.allow_message()")],
+        [never("InboundFrames.take", "not connection.allow_message()")],
         ending("TOO_MANY_MESSAGES"),
     ),
     # Slow readers.
@@ -45,7 +45,7 @@ MUTANTS = [
         [
             replace(
                 "StreamKeeper.publish",
-                "return position",
+                "return Appended(position, duplicate)",
                 "for one in list(stream.connections if stream else ()):\n"
                 "    await one.drained()\n...",
             )

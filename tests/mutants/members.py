@@ -6,19 +6,12 @@ from .mutant import Mutant, ending
 MUTANTS = [
     Mutant(
         "a client that vanishes stays a member",
-        [
-            remove(
-                "ConnectionManager.disconnect",
-                "self.end(...)\n"
-                "if connection.state is State.CLOSING: ...\n"
-                "await connection.abandon()",
-            ),
-        ],
+        [remove("ConnectionManager.disconnect", "self.finish(...)")],
         "contract/test_closing.py::test_a_client_that_vanishes_without_a_close_frame_leaves",
     ),
     Mutant(
         "a client that leaves while its join fails stays a member",
-        [remove("ConnectionManager._admit", "await self._streams.leave(...)")],
+        [remove("Entrance.admit", "await self._streams.leave(...)")],
         "rooms/test_checks.py::test_who_leaves_while_joining_fails_is_no_member",
     ),
     Mutant(

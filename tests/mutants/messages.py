@@ -25,7 +25,7 @@ MUTANTS = [
     ),
     Mutant(
         "an answer overtakes the messages of its round",
-        [remove("ConnectionManager._answer", "self._streams.tell(...)")],
+        [remove("ConnectionManager.answer", "self._streams.tell(...)")],
         f"{_ROUNDS}::test_an_answer_between_two_messages_keeps_its_place",
         ["fastapi"],
     ),
@@ -104,12 +104,12 @@ MUTANTS = [
     ),
     Mutant(
         "the sender of a message learns nothing if Redis is away",
-        [remove("InboundFrames._say", "self._refuse(connection, 'unavailable', ...)")],
+        [remove("InboundFrames._say", "self._answer(...)")],
         "contract/test_processes.py::test_redis_away_is_told_and_what_was_said_then_arrives",
     ),
     Mutant(
         "a message that is told and not kept reaches nobody",
-        [remove("Stream.apply", "self.fanout.tell_live(...)")],
+        [remove("Stream.apply", "self.fanout.tell_others(...)")],
         "contract/test_processes.py::test_what_is_only_told_reaches_who_is_here_and_is_not_kept",
     ),
     # Coming back.
@@ -155,16 +155,12 @@ MUTANTS = [
     ),
     Mutant(
         "the welcome always says that nothing was missed",
-        [
-            replace(
-                "ConnectionManager._open", "position is not None and page.follows(position)", "True"
-            )
-        ],
+        [replace("Entrance._open", "position is not None and page.follows(position)", "True")],
         "contract/test_coming_back.py::test_a_position_that_never_was_one_is_told",
     ),
     Mutant(
         "whoever is told to go can still speak",
-        [always("ConnectionManager.receive", "not connection.ending")],
+        [never("InboundFrames.take", "connection.ending or connection.lane.closed")],
         "rooms/test_manager.py::test_frames_after_the_end_are_ignored",
     ),
     Mutant(
@@ -190,7 +186,7 @@ MUTANTS = [
     ),
     Mutant(
         "a ping is answered without its ref",
-        [replace("InboundFrames.act", "frames.Pong(ref=frame.ref)", "frames.Pong()")],
+        [replace("InboundFrames._act", "frames.Pong(ref=frame.ref)", "frames.Pong()")],
         "contract/test_history.py::test_a_ping_with_a_ref_is_answered_in_its_place",
     ),
 ]

@@ -8,9 +8,10 @@ MUTANTS = [
         "a token is logged",
         [
             replace(
-                "ConnectionManager._admit",
+                "Entrance.admit",
                 "connection.admit(...)",
-                '...\nlogger.info("Who comes is %r", handshake)',
+                "...\nimport logging\n"
+                'logging.getLogger(__name__).info("Who comes is %r", handshake)',
             )
         ],
         "contract/test_talking.py::test_a_message_reaches_everyone_and_its_sender",

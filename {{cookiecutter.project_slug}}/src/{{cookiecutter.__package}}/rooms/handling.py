@@ -101,7 +101,9 @@ class Handling:
         client = Client[Any](connection, request, self._rooms, self._spawner())
         async with self._asking():
             client.state = await handler.authorize(request)
-        self._clients[connection] = client
+        # It may have been closed meanwhile, and nothing tells of its end then.
+        if not connection.ending:
+            self._clients[connection] = client
 
     async def refreshed(self, connection: Connection, admission: Admission) -> None:
         """Ask whether a client with a new token may stay.
