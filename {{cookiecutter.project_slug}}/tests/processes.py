@@ -16,7 +16,6 @@ import pytest
 
 from {{cookiecutter.__package}}.rooms.auth.tokens import Tokens
 from {{cookiecutter.__package}}.rooms.clock import SystemClock
-from {{cookiecutter.__package}}.web import about
 
 from .configs import API_KEY, SECRET_KEY, clean_environment
 from .contract.secrets import expect_no_secret
@@ -26,9 +25,16 @@ from .waiting import PROCESS_LIMIT_SECONDS, until, within
 
 # A test may start several, each within its limit.
 PROCESS_TIMEOUT = pytest.mark.timeout(120)
-COMMAND = (sys.executable, "-m", about.PACKAGE)
+COMMAND = (sys.executable, "-m", "tests.bare")
 # In UTF-8, as what a process prints to a pipe depends on the system.
-KEYS = {"API_KEY": API_KEY, "SECRET_KEY": SECRET_KEY, "PORT": "0", "PYTHONUTF8": "1"}
+KEYS = {
+    "API_KEY": API_KEY,
+    "SECRET_KEY": SECRET_KEY,
+    "PORT": "0",
+    "PYTHONUTF8": "1",
+    # For `tests.bare`, in whatever folder it runs.
+    "PYTHONPATH": str(Path(__file__).parents[1]),
+}
 
 
 class Process:
