@@ -27,7 +27,7 @@ for (const close of closes) {
     assert.equal(words.at(-1)?.type ?? null, close.lastWords);
     if (close.advice === "STOP") {
       assert.equal(state, "closed");
-      await assert.rejects(ann.send("late"), NotSent);
+      await assert.rejects(ann.publish("late"), NotSent);
       return;
     }
     assert.equal(state, "waiting");

@@ -16,7 +16,7 @@ test("who was away misses nothing and hears nothing twice", async () => {
   assert.equal(waiting.closing.code, 1006);
   assert.ok(waiting.until > waiting.at - 100);
   await publish(name, "missed");
-  const sent = ann.send("kept");
+  const sent = ann.publish("kept");
   way.mend();
   await sent;
   await heard(ann, ["before", "missed", "kept"]);
@@ -28,13 +28,13 @@ test("a lost receipt comes with what was missed, and nothing is said twice", asy
   const ann = await enter(name);
   const bea = await enter(name, { user: "bea" });
   way.deaf = true;
-  const sent = ann.send("once");
+  const sent = ann.publish("once");
   // Long enough to be said.
   await new Promise((resolve) => setTimeout(resolve, 200));
   way.drop();
   way.mend();
   assert.notEqual((await sent).position, null);
-  await bea.send("end");
+  await bea.publish("end");
   await heard(ann, ["once", "end"]);
   await cameBack(bea);
   await heard(bea, ["once", "end"]);
@@ -44,7 +44,7 @@ test("a lost receipt that can't come any more is told by a pong", async () => {
   const name = await createRoom();
   const ann = await enter(name, { patience: 300 });
   way.deaf = true;
-  const sent = ann.send("once", { id: "x" });
+  const sent = ann.publish("once", { id: "x" });
   await new Promise((resolve) => setTimeout(resolve, 200));
   way.cut();
   // More than the service's log keeps in these tests.
@@ -69,19 +69,19 @@ test("a guest, who has another name each time, says it once", async () => {
   const guest = await enter(name, { token: undefined });
   const bea = await enter(name, { user: "bea" });
   way.deaf = true;
-  const sent = guest.send("once");
+  const sent = guest.publish("once");
   await new Promise((resolve) => setTimeout(resolve, 200));
   way.drop();
   way.mend();
   assert.notEqual((await sent).position, null);
   assert.notEqual(guest.welcomes[0].user, guest.welcomes[1].user);
-  const kept = guest.send("next");
+  const kept = guest.publish("next");
   way.cut();
   await until("the loss to be noticed", () => guest.state.name !== "open");
   way.mend();
   await kept;
   await cameBack(bea);
-  await bea.send("end");
+  await bea.publish("end");
   assert.deepEqual(
     bea.bodies.filter((body) => body !== "next"),
     ["once", "end"],
@@ -94,10 +94,10 @@ test("a guest with another name says nothing before it heard what it missed", as
   const guest = await enter(name, { token: undefined });
   const bea = await enter(name, { user: "bea" });
   way.deaf = true;
-  const sent = guest.send("once");
+  const sent = guest.publish("once");
   await new Promise((resolve) => setTimeout(resolve, 200));
   let next;
-  guest.on("state", (state) => state.name === "open" && (next = guest.send("next")));
+  guest.on("state", (state) => state.name === "open" && (next = guest.publish("next")));
   way.drop();
   way.mend();
   await sent;
@@ -121,7 +121,7 @@ test("a message that is unavailable now is not sent again at once", async () => 
   const frames = [];
   ann.on("frame", ({ text }) => frames.push(JSON.parse(text).type));
   way.deaf = true;
-  const sent = ann.send("x", { id: "x" });
+  const sent = ann.publish("x", { id: "x" });
   way.say({ type: "error", code: "unavailable", id: "x" });
   way.say({ type: "pong" });
   await until("the pong", () => frames.includes("pong"));
@@ -133,10 +133,10 @@ test("a message that is unavailable now is not sent again at once", async () => 
 test("what is sent again after a reload is said once", async () => {
   const name = await createRoom();
   const before = await enter(name);
-  const { position } = await before.send("once", { id: "x" });
+  const { position } = await before.publish("once", { id: "x" });
   before.close();
   const after = make(name, { after: position });
-  const again = after.send("once", { id: "x" });
+  const again = after.publish("once", { id: "x" });
   after.connect();
   assert.equal((await again).position, null);
   assert.deepEqual(after.bodies, []);
@@ -204,7 +204,7 @@ test("`connect` comes back at once", async () => {
 test("what is sent again is asked for once", async () => {
   const name = await createRoom();
   const ann = make(name);
-  const sent = [1, 2, 3, 4, 5].map((body) => ann.send(body, { id: `${body}` }));
+  const sent = [1, 2, 3, 4, 5].map((body) => ann.publish(body, { id: `${body}` }));
   const frames = [];
   ann.on("frame", (frame) => frame.sent && frames.push(JSON.parse(frame.text).type));
   ann.connect();

@@ -12,7 +12,7 @@ test("what is sent comes back, and to the others", async () => {
   ann.on("joined", ({ user }) => comings.push(`${user} in`));
   ann.on("left", ({ user }) => comings.push(`${user} out`));
   const bea = await enter(name, { user: "bea" });
-  const receipt = await ann.send({ text: "hello" });
+  const receipt = await ann.publish({ text: "hello" });
   assert.equal(receipt.from, "ann");
   assert.equal(receipt.position, ann.position);
   await heard(bea, [{ text: "hello" }]);
@@ -32,7 +32,7 @@ test("without a WebSocket to connect by there is no room", () => {
 test("what is sent before there is a connection is kept, in order", async () => {
   const name = await createRoom();
   const ann = make(name);
-  const receipts = [1, 2, 3].map((body) => ann.send(body));
+  const receipts = [1, 2, 3].map((body) => ann.publish(body));
   assert.deepEqual(
     ann.pending.map(({ body }) => body),
     [1, 2, 3],
@@ -48,7 +48,7 @@ test("without `crypto`, as in Node.js 18, each message has an id of its own", as
   const crypto = Object.getOwnPropertyDescriptor(globalThis, "crypto");
   delete globalThis.crypto;
   try {
-    void Promise.allSettled([ann.send(1), ann.send(2)]);
+    void Promise.allSettled([ann.publish(1), ann.publish(2)]);
   } finally {
     Object.defineProperty(globalThis, "crypto", crypto);
   }
@@ -61,7 +61,7 @@ test("no more is sent than the service allows", async () => {
   const name = await createRoom();
   const ann = await enter(name, { messagesPerSecond: 15 });
   const bodies = Array.from({ length: 40 }, (_, number) => number);
-  await Promise.all(bodies.map((body) => ann.send(body)));
+  await Promise.all(bodies.map((body) => ann.publish(body)));
   assert.deepEqual(ann.bodies, bodies);
   assert.equal(ann.welcomes.length, 1);
 });
@@ -69,12 +69,12 @@ test("no more is sent than the service allows", async () => {
 test("what can't be said fails, and the room stays", async () => {
   const name = await createRoom();
   const ann = await enter(name);
-  await assert.rejects(ann.send("half of a pair: \ud83d"), { code: "invalid-message" });
-  assert.throws(() => ann.send("hello", { id: "x".repeat(65) }), RangeError);
-  assert.throws(() => ann.send(undefined), TypeError);
-  assert.throws(() => ann.send(() => {}), TypeError);
+  await assert.rejects(ann.publish("half of a pair: \ud83d"), { code: "invalid-message" });
+  assert.throws(() => ann.publish("hello", { id: "x".repeat(65) }), RangeError);
+  assert.throws(() => ann.publish(undefined), TypeError);
+  assert.throws(() => ann.publish(() => {}), TypeError);
   assert.equal(ann.errors[0].code, "invalid-message");
-  assert.equal((await ann.send("next")).body, "next");
+  assert.equal((await ann.publish("next")).body, "next");
   assert.equal(ann.welcomes.length, 1);
 });
 
@@ -86,7 +86,7 @@ test("the end of the room ends it", async () => {
   await until("bea's end", () => bea.state.name === "closed");
   assert.equal(bea.state.closing.row.name, "REMOVED");
   way.cut();
-  const kept = ann.send("kept");
+  const kept = ann.publish("kept");
   await deleteRoom(name);
   way.mend();
   await assert.rejects(kept, { code: "closed", message: "Room does not exist" });
@@ -96,16 +96,16 @@ test("the end of the room ends it", async () => {
 test("who leaves is gone, and may come again", async () => {
   const name = await createRoom();
   const ann = await enter(name);
-  const kept = ann.send("on its way");
+  const kept = ann.publish("on its way");
   ann.close();
   await assert.rejects(kept, NotSent);
   assert.equal(ann.state.name, "closed");
   assert.equal(ann.state.closing.code, 1000);
   assert.equal(ann.sendFrame({ type: "ping" }), false);
-  await assert.rejects(ann.send("too late"), NotSent);
+  await assert.rejects(ann.publish("too late"), NotSent);
   ann.connect();
   await cameBack(ann);
-  await ann.send("again");
+  await ann.publish("again");
 });
 
 test("a listener may stop to listen, and may fail", async () => {
@@ -117,10 +117,10 @@ test("a listener may stop to listen, and may fail", async () => {
     told.push(body);
     throw new Error("the listener's own");
   });
-  await ann.send(1);
+  await ann.publish(1);
   assert.equal((await failed).message, "the listener's own");
   stop();
-  await ann.send(2);
+  await ann.publish(2);
   assert.deepEqual(told, [1]);
 });
 
@@ -130,7 +130,7 @@ for (const type of ["frame", "state", "welcome", "message"]) {
     const ann = make(name);
     ann.on(type, () => ann.state.name === "connecting" || ann.close());
     ann.on("frame", () => type === "frame" && ann.close());
-    const sent = ann.send("hello");
+    const sent = ann.publish("hello");
     ann.connect();
     await sent.catch(() => {});
     await until("the end", () => ann.state.name === "closed");
@@ -150,7 +150,7 @@ test("who is sent away may come again at once, and speak", async () => {
   ann.on("state", (state) => {
     if (state.name === "closed" && !sent) {
       ann.connect();
-      sent = ann.send("again");
+      sent = ann.publish("again");
     }
   });
   await removeMember(name, "ann");

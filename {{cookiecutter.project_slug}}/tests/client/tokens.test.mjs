@@ -29,7 +29,7 @@ test("a token source may refuse, or fail for a while", async () => {
       throw new Refused("Wrong password");
     },
   });
-  const kept = refused.send("never");
+  const kept = refused.publish("never");
   refused.connect();
   await assert.rejects(kept, { code: "closed", message: "Wrong password" });
   assert.equal(refused.state.name, "closed");

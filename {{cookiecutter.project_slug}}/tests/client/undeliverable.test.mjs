@@ -24,19 +24,19 @@ async function enterNarrow(options) {
 
 test("a message that ends two connections in a row fails, and no other does", async () => {
   const { room, large } = await enterNarrow({ messagesPerSecond: 5 });
-  const before = room.send("before");
-  const sent = room.send(LARGE);
-  const behind = [1, 2, 3].map((body) => room.send(body));
+  const before = room.publish("before");
+  const sent = room.publish(LARGE);
+  const behind = [1, 2, 3].map((body) => room.publish(body));
   await assert.rejects(sent, { code: "undeliverable", message: /ended twice .* too large/ });
   await Promise.all([before, ...behind]);
-  await room.send("new");
+  await room.publish("new");
   await heard(room, ["before", 1, 2, 3, "new"]);
   assert.equal(large.sends, 2);
 });
 
 test("each of several messages that end connections fails, after two sends", async () => {
   const { room, large } = await enterNarrow();
-  const sent = [LARGE, 1, LARGE, 2].map((body) => room.send(body));
+  const sent = [LARGE, 1, LARGE, 2].map((body) => room.publish(body));
   const settled = await Promise.allSettled(sent);
   assert.deepEqual(
     settled.map(({ status }) => status),
@@ -49,7 +49,7 @@ test("each of several messages that end connections fails, after two sends", asy
 test("a message survives one end, however often it then fails to connect", async () => {
   const { room, large } = await enterNarrow();
   way.onLonger = () => way.cut();
-  const sent = room.send(LARGE);
+  const sent = room.publish(LARGE);
   const waits = () => room.states.filter(({ name }) => name === "waiting");
   await until("three failures to connect", () => waits().length > 3);
   assert.ok(waits().every(({ closing }) => closing.code === 1006));
@@ -61,10 +61,10 @@ test("a message survives one end, however often it then fails to connect", async
 test("a message that a connection survived is not blamed with what follows", async () => {
   const { room } = await enterNarrow();
   way.longest = 0;
-  const small = room.send("small");
+  const small = room.publish("small");
   await until("it to wait", () => room.state.name === "waiting");
   way.longest = LONGEST;
-  const sent = room.send(LARGE);
+  const sent = room.publish(LARGE);
   await assert.rejects(sent, { code: "undeliverable" });
   assert.equal((await small).body, "small");
 });
@@ -83,6 +83,6 @@ test("two ends of which the service or the client tells a reason fail no message
     ends.shift()();
     way.longest = ends.length > 0 ? LONGEST : Infinity;
   };
-  assert.equal((await room.send(LARGE)).body, LARGE);
+  assert.equal((await room.publish(LARGE)).body, LARGE);
   assert.deepEqual(ends, []);
 });

@@ -213,7 +213,7 @@ function say(body, id = newId()) {
   unsaid.set(id, body);
   item.firstChild.after(" ", mark);
   scrolled(() => $("pending").append(item));
-  room.send(body, { id }).then(
+  room.publish(body, { id }).then(
     (message) => {
       unsaid.delete(id);
       item.remove();

@@ -200,14 +200,14 @@ export class Room {
   }
 
   /**
-   * Say something, as soon as there is a connection.
+   * Publish a message to the room, as soon as there is a connection.
    *
    * @param {Json} body
    * @param {object} [options]
    * @param {string} [options.id] the `id` that it may have been sent with before, as after a reload
    * @returns {Promise<Message>} what came back; it fails with `NotSent`
    */
-  send(body, { id } = {}) {
+  publish(body, { id } = {}) {
     if (this.#state.name === "closed" && this.#state.closing) {
       return Promise.reject(new NotSent("closed", "The room is closed."));
     }
