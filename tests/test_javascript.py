@@ -16,6 +16,44 @@ COMPILER = [
     *("--target", "es2022", "--module", "es2022", "--moduleResolution", "bundler"),
     *("--lib", "es2022,dom,dom.iterable"),
 ]
+# What an owner's frames make of the client: a wrong use is an error, or this is one.
+OWN_TYPES = """
+export interface OwnClientFrames {
+  buy: { type: "buy"; item: string };
+  cursor: { type: "cursor"; x: number; y: number };
+}
+export interface OwnServerFrames {
+  receipt: { type: "receipt"; price: number; ref?: string };
+  "user-typing": { type: "user-typing"; user: string };
+}
+export const ownCloses: readonly import("./closes.js").CloseRow[];
+"""
+TYPED_USE = """
+import { RequestFailed, Room } from "./rooms.js";
+
+const room = new Room("/ws/lobby", { last: 50 });
+room.on("user-typing", ({ user }) => user.trim());
+room.on("done", ({ ref }) => ref.trim());
+// @ts-expect-error: no frame has this type
+room.on("user-types", () => {});
+room.sendFrame({ type: "cursor", x: 1, y: 2 }, { latest: true });
+// @ts-expect-error: y is missing
+room.sendFrame({ type: "cursor", x: 1 });
+// @ts-expect-error: clients do not send it
+room.sendFrame({ type: "receipt", price: 1 });
+try {
+  const answer = await room.request({ type: "buy", item: "tea" }, { timeout: 1_000 });
+  // @ts-expect-error: it may be another frame
+  answer.price;
+  if (answer.type === "receipt") {
+    answer.price.toFixed(2);
+  }
+} catch (error) {
+  if (error instanceof RequestFailed) {
+    `${error.code}: ${error.detail} ${error.reason?.trim()}`;
+  }
+}
+"""
 # Nothing of the project is imported but this, so it is the same from any folder.
 DESCRIBE = """
 import json
@@ -62,8 +100,8 @@ def test_the_client_is_typed(project: Project, node_modules: Path, tmp_path: Pat
     After a change, copy what the failure shows.
     """
     static = project.package / "static"
-    for name in CLIENT:
-        shutil.copy(static / f"{name}.js", tmp_path)
+    for name in (*(f"{name}.js" for name in CLIENT), "own.d.ts"):
+        shutil.copy(static / name, tmp_path)
     made = tmp_path / "made"
     sources = [tmp_path / f"{name}.js" for name in CLIENT]
     declare = ("--declaration", "--emitDeclarationOnly", "--outDir", str(made))
@@ -73,6 +111,17 @@ def test_the_client_is_typed(project: Project, node_modules: Path, tmp_path: Pat
         assert (static / file).read_text(encoding="utf-8") == (made / file).read_text(
             encoding="utf-8"
         ), f"{made / file} differs"
+
+
+@ONCE
+def test_the_client_knows_the_types_of_own_frames(
+    project: Project, node_modules: Path, tmp_path: Path
+) -> None:
+    for name in CLIENT:
+        shutil.copy(project.package / f"static/{name}.d.ts", tmp_path)
+    (tmp_path / "own.d.ts").write_text(OWN_TYPES, encoding="utf-8")
+    (tmp_path / "use.ts").write_text(TYPED_USE, encoding="utf-8")
+    run_compiler(node_modules, [tmp_path / "use.ts"], "--noEmit")
 
 
 @ONCE
@@ -150,7 +199,7 @@ def test_the_flavours_speak_the_same(prepared: Callable[[str], Project], tmp_pat
 
 
 @ONCE
-@pytest.mark.parametrize("name", [*CLIENT, "page", "lessons", "visit", "protocol"])
+@pytest.mark.parametrize("name", [*CLIENT, "own", "page", "lessons", "visit", "protocol"])
 def test_a_module_asks_no_other_host(project: Project, name: str) -> None:
     text = (project.package / f"static/{name}.js").read_text(encoding="utf-8")
     assert "://" not in text

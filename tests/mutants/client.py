@@ -72,4 +72,27 @@ MUTANTS = [
         [TextReplacement("rooms.js", 'if (row?.advice === "STOP") {', "if (row?.advice) {")],
         caught_by_script="after.ROOM_FULL",
     ),
+    BrokenClient(
+        "the client sends every frame of which only the latest counts",
+        [
+            TextReplacement(
+                "outbox.js", "if (!this.#allowed((this.#rate - 1) / 2)) {", "if (false) {"
+            )
+        ],
+        caught_by_script="sixty.moves",
+    ),
+    BrokenClient(
+        "the client takes any frame for the answer to a request",
+        [
+            TextReplacement(
+                "outbox.js", "this.#take(frame.ref)", "this.#take([...this.#asked.keys()][0])"
+            )
+        ],
+        caught_by_script="a.request.is.answered.by",
+    ),
+    BrokenClient(
+        "the client waits for an answer when the connection has ended",
+        [TextReplacement("rooms.js", "this.#requests.disconnect();", "")],
+        caught_by_script="a.request.fails.when",
+    ),
 ]

@@ -23,6 +23,28 @@ test("who was away misses nothing and hears nothing twice", async () => {
   assert.equal(ann.welcomes.at(-1).recovered, true);
 });
 
+test("a newcomer gets the last messages, and so does who was away for too long", async () => {
+  const name = await createRoom();
+  for (const body of ["one", "two", "three"]) {
+    await publish(name, body);
+  }
+  const ann = await enter(name, { last: 2 });
+  await heard(ann, ["two", "three"]);
+  way.cut();
+  await publish(name, "missed");
+  way.mend();
+  await heard(ann, ["two", "three", "missed"]);
+  assert.equal(ann.welcomes.at(-1).recovered, true);
+  way.cut();
+  // More than the service's log keeps in these tests.
+  for (let number = 0; number < 12; number++) {
+    await publish(name, number);
+  }
+  way.mend();
+  await heard(ann, ["two", "three", "missed", 10, 11]);
+  assert.equal(ann.welcomes.at(-1).recovered, false);
+});
+
 test("a lost receipt comes with what was missed, and nothing is said twice", async () => {
   const name = await createRoom();
   const ann = await enter(name);
@@ -119,15 +141,41 @@ test("a guest who leaves at once on its return stays away", async () => {
 test("a message that is unavailable now is not sent again at once", async () => {
   const ann = await enter(await createRoom(), { firstDelay: 60_000 });
   const frames = [];
-  ann.on("frame", ({ text }) => frames.push(JSON.parse(text).type));
+  let ref;
+  ann.on("frame", ({ text }) => {
+    const frame = JSON.parse(text);
+    frames.push(frame.type);
+    ref = frame.ref;
+  });
   way.deaf = true;
   const sent = ann.publish("x", { id: "x" });
   way.say({ type: "error", code: "unavailable", id: "x" });
-  way.say({ type: "pong" });
+  way.say({ type: "pong", ref });
   await until("the pong", () => frames.includes("pong"));
   assert.deepEqual(frames, ["message", "ping", "error", "pong"]);
   ann.close();
   await assert.rejects(sent, NotSent);
+});
+
+test("an answer that takes its time does not end a connection that lives", async () => {
+  const ann = await enter(await createRoom(), { patience: 100 });
+  const refs = [];
+  ann.on("frame", ({ sent, text }) => {
+    const { type, ref } = JSON.parse(text);
+    if (sent && type === "ping") {
+      refs.push(ref);
+      // A handler of the service's holds up all but signs of life.
+      setTimeout(() => ref ?? way.say({ type: "pong" }), 20);
+    }
+  });
+  way.deaf = true;
+  const sent = ann.publish("x", { id: "x" });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(ann.welcomes.length, 1);
+  assert.equal(ann.state.name, "open");
+  assert.deepEqual([typeof refs[0], ...refs.slice(1)], ["string", undefined]);
+  way.say({ type: "pong", ref: refs[0] });
+  assert.equal((await sent).position, null);
 });
 
 test("what is sent again after a reload is said once", async () => {

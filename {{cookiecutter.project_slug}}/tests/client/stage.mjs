@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { getToken, until, urlOf, Way } from "./server.mjs";
 
 const from = (file) => import(pathToFileURL(`${process.env.STATIC}/${file}`));
-export const { NotSent, Refused, Room, findClose } = await from("rooms.js");
+export const { NotSent, Refused, RequestFailed, Room, findClose } = await from("rooms.js");
 export const { closes } = await from("closes.js");
 
 const LIMIT = 15_000;

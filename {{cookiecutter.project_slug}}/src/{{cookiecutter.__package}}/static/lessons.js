@@ -1,6 +1,7 @@
-/** Shows the frames as they travel, and each row of the table of closes; for development. */
+/** Shows the frames as they travel, and each row of the tables of closes; for development. */
 
 import { closes } from "./closes.js";
+import { ownCloses } from "./own.js";
 
 const SHOWN = 200;
 
@@ -46,7 +47,7 @@ function row(close) {
 
 const titles = ["Ask for it", "Code", "Reason", "When", "What the client does"];
 const head = element("tr", ...titles.map((title) => element("th", title)));
-const table = element("table", element("thead", head), element("tbody", ...closes.map(row)));
+const table = element("table", element("thead", head), element("tbody", ...[...closes, ...ownCloses].map(row)));
 const scroll = element("div", table);
 scroll.className = "scroll";
 scroll.tabIndex = 0;

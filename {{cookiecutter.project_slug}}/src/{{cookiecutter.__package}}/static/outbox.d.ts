@@ -1,12 +1,18 @@
 export function newId(): string;
-/** What was sent was refused, or can't be sent any more. */
-export class NotSent extends Error {
-    /**
-     * @param {string} code `closed`, `undeliverable`, or the code of the service's error
-     * @param {string} detail
-     */
-    constructor(code: string, detail: string);
-    code: string;
+/**
+ * A message was refused, or can't be sent any more.
+ *
+ * Its `code` is `closed`, `undeliverable`, or that of the service's error.
+ */
+export class NotSent extends Failure {
+}
+/**
+ * A request has no answer but an error.
+ *
+ * Its `code` is that of the service's error, `not-connected` if nothing was sent, or `timeout` or
+ * `disconnected` if nobody knows whether the service acted on it.
+ */
+export class RequestFailed extends Failure {
 }
 /** Keeps messages in order, and sends them as fast as the service allows. */
 export class Outbox {
@@ -43,6 +49,21 @@ export class Outbox {
      * @returns {Flushed}
      */
     flush(): Flushed;
+    /**
+     * Keep a frame until the rate allows it, in place of an older one of its type.
+     *
+     * @param {string} type
+     * @param {string} text
+     */
+    keepLatest(type: string, text: string): void;
+    /** @param {string} type of which a newer frame was sent */
+    dropLatest(type: string): void;
+    /**
+     * Send the frames that `keepLatest` kept, but leave half of the rate to messages.
+     *
+     * @returns {boolean} whether the rate keeps more from being sent
+     */
+    flushLatest(): boolean;
     /** @param {Message} message one's own, as it came back */
     settle(message: Message): void;
     /**
@@ -58,9 +79,25 @@ export class Outbox {
      * @param {import("./rooms.js").Refusal} refusal
      * @returns {boolean} whether something is to be sent again
      */
-    refuse({ id, code, detail }: import("./rooms.js").Refusal): boolean;
+    refuse({ id, code, detail, reason }: import("./rooms.js").Refusal): boolean;
     /** @param {string} reason why nothing can be sent any more */
     fail(reason: string): void;
+    #private;
+}
+/** Finds the request that a frame answers, by its `ref`. */
+export class Requests {
+    /**
+     * Await an answer.
+     *
+     * @param {string} ref
+     * @param {number} timeout in ms
+     * @returns {Promise<any>} it fails with `RequestFailed`
+     */
+    add(ref: string, timeout: number): Promise<any>;
+    /** @param {any} frame what the service sent: an answer, or anything else */
+    settle(frame: any): void;
+    /** Fail all requests: their answers can't come any more. */
+    disconnect(): void;
     #private;
 }
 export type Json = import("./rooms.js").Json;
@@ -103,3 +140,21 @@ export type Flushed = {
      */
     left: boolean;
 };
+export type Asked = {
+    resolve: (answer: any) => void;
+    reject: (error: RequestFailed) => void;
+    timer: ReturnType<typeof setTimeout>;
+};
+/** Something that was sent failed. */
+declare class Failure extends Error {
+    /**
+     * @param {string} code
+     * @param {string} detail for people
+     * @param {string} [reason] why a rule of the service refused it, for programs
+     */
+    constructor(code: string, detail: string, reason?: string);
+    code: string;
+    detail: string;
+    reason: string | undefined;
+}
+export {};

@@ -1,4 +1,4 @@
-/** What a room's client was asked to send, until it came back. */
+/** What a room's client was asked to send, until it came back or was answered. */
 
 /**
  * @typedef {import("./rooms.js").Json} Json
@@ -24,27 +24,53 @@
  * @typedef {object} Flushed
  * @property {SentAgain} again what had been sent before
  * @property {boolean} left whether the rate keeps more from being sent
+ *
+ * @typedef {object} Asked
+ * @property {(answer: any) => void} resolve
+ * @property {(error: RequestFailed) => void} reject
+ * @property {ReturnType<typeof setTimeout>} timer
  */
 
 const LONGEST_ID = 64;
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
 const UNDELIVERABLE =
   "The connection ended twice right after this message was sent: perhaps it is too large.";
 
-/** What was sent was refused, or can't be sent any more. */
-export class NotSent extends Error {
+/** Something that was sent failed. */
+class Failure extends Error {
   /**
-   * @param {string} code `closed`, `undeliverable`, or the code of the service's error
-   * @param {string} detail
+   * @param {string} code
+   * @param {string} detail for people
+   * @param {string} [reason] why a rule of the service refused it, for programs
    */
-  constructor(code, detail) {
+  constructor(code, detail, reason) {
     super(detail);
     this.code = code;
+    this.detail = detail;
+    this.reason = reason;
   }
 }
+
+/**
+ * A message was refused, or can't be sent any more.
+ *
+ * Its `code` is `closed`, `undeliverable`, or that of the service's error.
+ */
+export class NotSent extends Failure {}
+
+/**
+ * A request has no answer but an error.
+ *
+ * Its `code` is that of the service's error, `not-connected` if nothing was sent, or `timeout` or
+ * `disconnected` if nobody knows whether the service acted on it.
+ */
+export class RequestFailed extends Failure {}
 
 /** Keeps messages in order, and sends them as fast as the service allows. */
 export class Outbox {
   /** @type {Map<string, Pending>} */ #pending = new Map();
+  // The text of the newest frame of each type.
+  /** @type {Map<string, string>} */ #latest = new Map();
   /** @type {(text: string) => void} */ #transmit;
   /** @type {number} */ #rate;
   /** @type {number} */ #allowance;
@@ -143,6 +169,37 @@ export class Outbox {
     return { again, left: false };
   }
 
+  /**
+   * Keep a frame until the rate allows it, in place of an older one of its type.
+   *
+   * @param {string} type
+   * @param {string} text
+   */
+  keepLatest(type, text) {
+    this.#latest.set(type, text);
+  }
+
+  /** @param {string} type of which a newer frame was sent */
+  dropLatest(type) {
+    this.#latest.delete(type);
+  }
+
+  /**
+   * Send the frames that `keepLatest` kept, but leave half of the rate to messages.
+   *
+   * @returns {boolean} whether the rate keeps more from being sent
+   */
+  flushLatest() {
+    for (const [type, text] of this.#latest) {
+      if (!this.#allowed((this.#rate - 1) / 2)) {
+        return true;
+      }
+      this.#latest.delete(type);
+      this.#transmit(text);
+    }
+    return false;
+  }
+
   /** @param {Message} message one's own, as it came back */
   settle(message) {
     const id = message.id ?? "";
@@ -170,7 +227,7 @@ export class Outbox {
    * @param {import("./rooms.js").Refusal} refusal
    * @returns {boolean} whether something is to be sent again
    */
-  refuse({ id, code, detail }) {
+  refuse({ id, code, detail, reason }) {
     const pending = this.#pending.get(id ?? "");
     if (!pending) {
       return false;
@@ -181,7 +238,7 @@ export class Outbox {
       return true;
     }
     this.#pending.delete(pending.id);
-    pending.reject(new NotSent(code, detail));
+    pending.reject(new NotSent(code, detail, reason));
     return false;
   }
 
@@ -189,21 +246,69 @@ export class Outbox {
   fail(reason) {
     const all = [...this.#pending.values()];
     this.#pending.clear();
+    this.#latest.clear();
     for (const { reject } of all) {
       reject(new NotSent("closed", reason));
     }
   }
 
-  #allowed() {
+  /** @param {number} spared how much must be left after it */
+  #allowed(spared = 0) {
     const now = Date.now();
     const earned = (Math.max(now - this.#allowedAt, 0) / 1000) * this.#rate;
     this.#allowance = Math.min(this.#rate, this.#allowance + earned);
     this.#allowedAt = now;
-    if (this.#allowance < 1) {
+    if (this.#allowance < 1 + spared) {
       return false;
     }
     this.#allowance--;
     return true;
+  }
+}
+
+/** Finds the request that a frame answers, by its `ref`. */
+export class Requests {
+  /** @type {Map<string, Asked>} */ #asked = new Map();
+
+  /**
+   * Await an answer.
+   *
+   * @param {string} ref
+   * @param {number} timeout in ms
+   * @returns {Promise<any>} it fails with `RequestFailed`
+   */
+  add(ref, timeout) {
+    return new Promise((resolve, reject) => {
+      const expire = () => this.#take(ref)?.reject(new RequestFailed("timeout", "No answer in time."));
+      const timer = setTimeout(expire, Math.min(timeout, LONGEST_TIMEOUT));
+      this.#asked.set(ref, { resolve, reject, timer });
+    });
+  }
+
+  /** @param {any} frame what the service sent: an answer, or anything else */
+  settle(frame) {
+    const asked = this.#take(frame.ref);
+    if (frame.type === "error") {
+      asked?.reject(new RequestFailed(frame.code, frame.detail, frame.reason));
+    } else {
+      asked?.resolve(frame);
+    }
+  }
+
+  /** Fail all requests: their answers can't come any more. */
+  disconnect() {
+    for (const ref of this.#asked.keys()) {
+      const error = new RequestFailed("disconnected", "The connection ended before an answer came.");
+      this.#take(ref)?.reject(error);
+    }
+  }
+
+  /** @param {string} ref */
+  #take(ref) {
+    const asked = this.#asked.get(ref);
+    clearTimeout(asked?.timer);
+    this.#asked.delete(ref);
+    return asked;
   }
 }
 

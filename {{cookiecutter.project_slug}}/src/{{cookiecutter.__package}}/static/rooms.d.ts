@@ -6,11 +6,15 @@
  * @returns {CloseRow | null}
  */
 export function findClose(code: number, reason: string): CloseRow | null;
-export { NotSent };
 /**
  * @typedef {unknown} Json any value that JSON has
  *
  * @typedef {import("./closes.js").CloseRow} CloseRow
+ *
+ * @typedef {import("./own.js").OwnClientFrames} OwnClientFrames by their type
+ * @typedef {import("./own.js").OwnServerFrames} OwnServerFrames by their type
+ * @typedef {OwnClientFrames[keyof OwnClientFrames]} OwnClientFrame
+ * @typedef {OwnServerFrames[keyof OwnServerFrames]} OwnServerFrame
  *
  * @typedef {object} Welcome
  * @property {"welcome"} type
@@ -36,7 +40,13 @@ export { NotSent };
  * @property {"error"} type
  * @property {"invalid-message" | "invalid-token" | "refused" | "unavailable"} code
  * @property {string} detail
- * @property {string} [id]
+ * @property {string} [id] of a message
+ * @property {string} [ref] of another frame
+ * @property {string} [reason] why a rule of the service refused it, for programs
+ *
+ * @typedef {object} Done the answer to a request of which there is nothing to tell
+ * @property {"done"} type
+ * @property {string} ref
  *
  * @typedef {object} Closing
  * @property {number} code
@@ -52,18 +62,23 @@ export { NotSent };
  * @property {boolean} sent false if it was received
  * @property {string} text
  *
- * @typedef {object} Events
+ * @typedef {object} EngineEvents
  * @property {State} state
  * @property {Welcome} welcome
  * @property {Message} message in order, none twice, one's own too
  * @property {Member} joined
  * @property {Member} left
  * @property {Refusal} error
+ * @property {Done} done
  * @property {Frame} frame
+ *
+ * @typedef {EngineEvents & OwnServerFrames} Events
  *
  * @typedef {object} Options
  * @property {() => string | Promise<string>} [token] gets a new token; called again for each
  * @property {string | null} [after] the position that was seen last, to come back to it
+ * @property {number} [last] how many of the last messages to tell one who is new here, or who was
+ *   away for too long
  * @property {number} [heartbeat] ms of silence after which the service is asked for a sign of life
  * @property {number} [patience] ms to wait for any answer of the service, or for a token
  * @property {number} [firstDelay] ms before coming back, at most; it doubles each time
@@ -106,23 +121,41 @@ export class Room {
     /** Leave, and fail what is still pending. */
     close(): void;
     /**
-     * Say something, as soon as there is a connection.
+     * Publish a message to the room, as soon as there is a connection.
      *
      * @param {Json} body
      * @param {object} [options]
      * @param {string} [options.id] the `id` that it may have been sent with before, as after a reload
      * @returns {Promise<Message>} what came back; it fails with `NotSent`
      */
-    send(body: Json, { id }?: {
+    publish(body: Json, { id }?: {
         id?: string | undefined;
     }): Promise<Message>;
     /**
-     * Send a frame that this client knows nothing of, if it is connected.
+     * Send a frame of the service's own: now, or not at all. It is never sent again.
      *
-     * @param {Json} frame
-     * @returns {boolean} whether it was sent
+     * With `latest`, as for a cursor, it replaces an older frame of its type that still waits, and is
+     * sent as soon as there is a connection and the rate allows it.
+     *
+     * @param {OwnClientFrame} frame
+     * @param {object} [options]
+     * @param {boolean} [options.latest]
+     * @returns {boolean} whether it is sent; with `latest`, false only once the room is closed
      */
-    sendFrame(frame: Json): boolean;
+    sendFrame(frame: OwnClientFrame, { latest }?: {
+        latest?: boolean | undefined;
+    }): boolean;
+    /**
+     * Send a frame of the service's own, and await its answer.
+     *
+     * @param {OwnClientFrame} frame it gets a `ref`
+     * @param {object} [options]
+     * @param {number} [options.timeout] in ms; by default, the client's `patience`
+     * @returns {Promise<OwnServerFrame | Done>} it fails with `RequestFailed`
+     */
+    request(frame: OwnClientFrame, { timeout }?: {
+        timeout?: number | undefined;
+    }): Promise<OwnServerFrame | Done>;
     #private;
 }
 /**
@@ -130,6 +163,16 @@ export class Room {
  */
 export type Json = unknown;
 export type CloseRow = import("./closes.js").CloseRow;
+/**
+ * by their type
+ */
+export type OwnClientFrames = import("./own.js").OwnClientFrames;
+/**
+ * by their type
+ */
+export type OwnServerFrames = import("./own.js").OwnServerFrames;
+export type OwnClientFrame = OwnClientFrames[keyof OwnClientFrames];
+export type OwnServerFrame = OwnServerFrames[keyof OwnServerFrames];
 export type Welcome = {
     type: "welcome";
     room: string;
@@ -172,8 +215,25 @@ export type Refusal = {
     type: "error";
     code: "invalid-message" | "invalid-token" | "refused" | "unavailable";
     detail: string;
+    /**
+     * of a message
+     */
     id?: string | undefined;
+    /**
+     * of another frame
+     */
     ref?: string | undefined;
+    /**
+     * why a rule of the service refused it, for programs
+     */
+    reason?: string | undefined;
+};
+/**
+ * the answer to a request of which there is nothing to tell
+ */
+export type Done = {
+    type: "done";
+    ref: string;
 };
 export type Closing = {
     code: number;
@@ -201,7 +261,7 @@ export type Frame = {
     sent: boolean;
     text: string;
 };
-export type Events = {
+export type EngineEvents = {
     state: State;
     welcome: Welcome;
     /**
@@ -211,8 +271,10 @@ export type Events = {
     joined: Member;
     left: Member;
     error: Refusal;
+    done: Done;
     frame: Frame;
 };
+export type Events = EngineEvents & OwnServerFrames;
 export type Options = {
     /**
      * gets a new token; called again for each
@@ -222,6 +284,11 @@ export type Options = {
      * the position that was seen last, to come back to it
      */
     after?: string | null | undefined;
+    /**
+     * how many of the last messages to tell one who is new here, or who was
+     * away for too long
+     */
+    last?: number | undefined;
     /**
      * ms of silence after which the service is asked for a sign of life
      */
@@ -252,3 +319,5 @@ export type Options = {
     } | undefined;
 };
 import { NotSent } from "./outbox.js";
+import { RequestFailed } from "./outbox.js";
+export { NotSent, RequestFailed };

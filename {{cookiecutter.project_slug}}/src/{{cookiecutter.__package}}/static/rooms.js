@@ -1,14 +1,15 @@
 /**
  * A client for the rooms of this service: it comes back by itself, and misses nothing.
  *
- * It needs no library. `closes.js` holds what the service's table of closes advises, `outbox.js`
- * what is yet to be sent: take the three.
+ * It needs no library. `closes.js` holds what the service's table of closes advises, `own.js` what
+ * this service adds to it, `outbox.js` what is yet to be sent or answered: take the four.
  */
 
 import { closes } from "./closes.js";
-import { NotSent, Outbox } from "./outbox.js";
+import { NotSent, newId, Outbox, RequestFailed, Requests } from "./outbox.js";
+import { ownCloses } from "./own.js";
 
-export { NotSent };
+export { NotSent, RequestFailed };
 
 const SUBPROTOCOL = "rooms.v1";
 const BROKEN = 1006;
@@ -19,6 +20,11 @@ const REFRESH_AHEAD = 60_000;
  * @typedef {unknown} Json any value that JSON has
  *
  * @typedef {import("./closes.js").CloseRow} CloseRow
+ *
+ * @typedef {import("./own.js").OwnClientFrames} OwnClientFrames by their type
+ * @typedef {import("./own.js").OwnServerFrames} OwnServerFrames by their type
+ * @typedef {OwnClientFrames[keyof OwnClientFrames]} OwnClientFrame
+ * @typedef {OwnServerFrames[keyof OwnServerFrames]} OwnServerFrame
  *
  * @typedef {object} Welcome
  * @property {"welcome"} type
@@ -44,8 +50,13 @@ const REFRESH_AHEAD = 60_000;
  * @property {"error"} type
  * @property {"invalid-message" | "invalid-token" | "refused" | "unavailable"} code
  * @property {string} detail
- * @property {string} [id]
- * @property {string} [ref]
+ * @property {string} [id] of a message
+ * @property {string} [ref] of another frame
+ * @property {string} [reason] why a rule of the service refused it, for programs
+ *
+ * @typedef {object} Done the answer to a request of which there is nothing to tell
+ * @property {"done"} type
+ * @property {string} ref
  *
  * @typedef {object} Closing
  * @property {number} code
@@ -61,18 +72,23 @@ const REFRESH_AHEAD = 60_000;
  * @property {boolean} sent false if it was received
  * @property {string} text
  *
- * @typedef {object} Events
+ * @typedef {object} EngineEvents
  * @property {State} state
  * @property {Welcome} welcome
  * @property {Message} message in order, none twice, one's own too
  * @property {Member} joined
  * @property {Member} left
  * @property {Refusal} error
+ * @property {Done} done
  * @property {Frame} frame
+ *
+ * @typedef {EngineEvents & OwnServerFrames} Events
  *
  * @typedef {object} Options
  * @property {() => string | Promise<string>} [token] gets a new token; called again for each
  * @property {string | null} [after] the position that was seen last, to come back to it
+ * @property {number} [last] how many of the last messages to tell one who is new here, or who was
+ *   away for too long
  * @property {number} [heartbeat] ms of silence after which the service is asked for a sign of life
  * @property {number} [patience] ms to wait for any answer of the service, or for a token
  * @property {number} [firstDelay] ms before coming back, at most; it doubles each time
@@ -92,7 +108,7 @@ export class Refused extends Error {}
  * @returns {CloseRow | null}
  */
 export function findClose(code, reason) {
-  const rows = closes.filter((row) => row.code === code);
+  const rows = [...closes, ...ownCloses].filter((row) => row.code === code);
   const worded = rows.find((row) => row.reason === reason);
   return worded ?? rows.find((row) => row.reason === null) ?? null;
 }
@@ -107,10 +123,10 @@ export class Room {
   /** @type {string | null} */ #token = null;
   /** @type {WebSocket | null} */ #socket = null;
   /** @type {Outbox} */ #outbox;
-  /** @type {(import("./outbox.js").SentAgain | null)[]} */ #pings = [];
   /** @type {import("./outbox.js").SentAgain} */ #again = [];
   // A guest has another name each time.
   /** @type {Set<string>} */ #names = new Set();
+  #requests = new Requests();
   /** @type {Map<string, Set<(detail: any) => void>>} */ #listeners = new Map();
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */ #timers = new Map();
   /** @type {number | null} */ #retryAfter = null;
@@ -135,6 +151,7 @@ export class Room {
     this.#source = token;
     this.#position = after;
     this.#options = {
+      last: 0,
       heartbeat: 15_000,
       patience: 10_000,
       firstDelay: 500,
@@ -192,7 +209,7 @@ export class Room {
 
   /** Leave, and fail what is still pending. */
   close() {
-    if (this.#state.name === "closed" && this.#state.closing) {
+    if (this.#hasEnded()) {
       return;
     }
     this.#letGo()?.close(1000);
@@ -208,7 +225,7 @@ export class Room {
    * @returns {Promise<Message>} what came back; it fails with `NotSent`
    */
   publish(body, { id } = {}) {
-    if (this.#state.name === "closed" && this.#state.closing) {
+    if (this.#hasEnded()) {
       return Promise.reject(new NotSent("closed", "The room is closed."));
     }
     const promise = this.#outbox.add(body, id);
@@ -217,17 +234,53 @@ export class Room {
   }
 
   /**
-   * Send a frame that this client knows nothing of, if it is connected.
+   * Send a frame of the service's own: now, or not at all. It is never sent again.
    *
-   * @param {Json} frame
-   * @returns {boolean} whether it was sent
+   * With `latest`, as for a cursor, it replaces an older frame of its type that still waits, and is
+   * sent as soon as there is a connection and the rate allows it.
+   *
+   * @param {OwnClientFrame} frame
+   * @param {object} [options]
+   * @param {boolean} [options.latest]
+   * @returns {boolean} whether it is sent; with `latest`, false only once the room is closed
    */
-  sendFrame(frame) {
-    if (this.#state.name !== "open") {
+  sendFrame(frame, { latest = false } = {}) {
+    const { type } = /** @type {Record<string, any>} */ (frame);
+    const text = JSON.stringify(frame);
+    if (latest ? this.#hasEnded() : this.#state.name !== "open") {
       return false;
     }
-    this.#transmit(JSON.stringify(frame));
+    if (latest) {
+      this.#outbox.keepLatest(type, text);
+      this.#flushUnlessDue();
+    } else {
+      this.#outbox.dropLatest(type);
+      this.#transmit(text);
+    }
     return true;
+  }
+
+  /**
+   * Send a frame of the service's own, and await its answer.
+   *
+   * @param {OwnClientFrame} frame it gets a `ref`
+   * @param {object} [options]
+   * @param {number} [options.timeout] in ms; by default, the client's `patience`
+   * @returns {Promise<OwnServerFrame | Done>} it fails with `RequestFailed`
+   */
+  request(frame, { timeout = this.#options.patience } = {}) {
+    if (this.#state.name !== "open") {
+      return Promise.reject(new RequestFailed("not-connected", "There is no connection."));
+    }
+    const ref = newId();
+    const text = JSON.stringify({ .../** @type {Record<string, any>} */ (frame), ref });
+    const answer = this.#requests.add(ref, timeout);
+    this.#transmit(text);
+    return answer;
+  }
+
+  #hasEnded() {
+    return this.#state.name === "closed" && this.#state.closing !== null;
   }
 
   async #connect() {
@@ -271,6 +324,9 @@ export class Room {
     if (this.#position !== null) {
       url.searchParams.set("after", this.#position);
     }
+    if (this.#options.last > 0) {
+      url.searchParams.set("last", `${this.#options.last}`);
+    }
     const bearer = this.#token === null ? [] : [`bearer.${this.#token}`];
     const socket = new this.#options.WebSocket(url.href, [SUBPROTOCOL, ...bearer]);
     this.#socket = socket;
@@ -293,8 +349,8 @@ export class Room {
     const socket = this.#socket;
     this.#attempt++;
     this.#socket = null;
-    this.#pings = [];
     this.#again = [];
+    this.#requests.disconnect();
     this.#timers.forEach((timer) => clearTimeout(timer));
     this.#timers.clear();
     if (socket) {
@@ -365,8 +421,9 @@ export class Room {
   };
 
   #doubt = () => {
-    if (this.#state.name === "open" && this.#pings.length === 0) {
-      this.#ping([]);
+    if (this.#state.name === "open" && !this.#timers.has("answer")) {
+      this.#awaitAnswer();
+      this.#transmit('{"type":"ping"}');
     }
   };
 
@@ -374,7 +431,7 @@ export class Room {
   #take(text) {
     const attempt = this.#attempt;
     this.#after("beat", this.#options.heartbeat, this.#doubt);
-    if (this.#pings.length > 0) {
+    if (this.#timers.has("answer")) {
       this.#awaitAnswer();
     }
     this.#tell("frame", { sent: false, text });
@@ -382,6 +439,7 @@ export class Room {
       return;
     }
     const frame = JSON.parse(text);
+    this.#requests.settle(frame);
     switch (frame.type) {
       case "welcome":
         this.#welcome(frame);
@@ -400,7 +458,7 @@ export class Room {
         this.#tell("error", frame);
         break;
       case "pong":
-        this.#pong();
+        this.#stop("answer");
         break;
       default:
         this.#retryAfter = frame.retry_after ?? null;
@@ -430,24 +488,8 @@ export class Room {
     }
     if (this.#renamed) {
       // Under another name all would be said twice that comes only now: after it comes the pong.
-      this.#ping(null);
+      this.#onceHandled(() => (this.#renamed = false));
     } else {
-      this.#flush();
-    }
-  }
-
-  #pong() {
-    const again = this.#pings.length > 0 ? this.#pings.shift() : [];
-    if (this.#pings.length === 0) {
-      this.#stop("answer");
-    }
-    if (again) {
-      this.#outbox.settleSaid(again, this.#user);
-    } else {
-      this.#renamed = false;
-    }
-    // A suspected message may have held others up; what is sent later has a timer.
-    if (!this.#timers.has("flush")) {
       this.#flush();
     }
   }
@@ -458,26 +500,44 @@ export class Room {
     }
     const attempt = this.#attempt;
     const { again, left } = this.#outbox.flush();
+    const kept = this.#outbox.flushLatest();
     if (attempt !== this.#attempt) {
       return;
     }
     this.#again.push(...again);
-    if (left) {
+    if (left || kept) {
       this.#after("flush", 1000 / this.#options.messagesPerSecond, () => this.#flush());
-    } else if (this.#again.length > 0) {
-      this.#ping(this.#again.splice(0));
+    }
+    if (!left && this.#again.length > 0) {
+      const sent = this.#again.splice(0);
+      this.#onceHandled(() => this.#outbox.settleSaid(sent, this.#user));
+    }
+  }
+
+  #flushUnlessDue() {
+    if (!this.#timers.has("flush")) {
+      this.#flush();
     }
   }
 
   /**
-   * Ask for a sign of life.
+   * Act once the service has handled all that was sent: a ping with a `ref` is answered in its place.
    *
-   * @param {import("./outbox.js").SentAgain | null} again what was sent again; null before that
+   * @param {() => void} act
    */
-  #ping(again) {
-    this.#pings.push(again);
-    this.#awaitAnswer();
-    this.#transmit('{"type":"ping"}');
+  #onceHandled(act) {
+    const attempt = this.#attempt;
+    const handled = () => {
+      if (attempt === this.#attempt) {
+        act();
+        // A suspected message may have held others up.
+        this.#flushUnlessDue();
+      }
+    };
+    // The service may take its time, so it is asked for a sign of life first.
+    this.#after("beat", this.#options.patience, this.#doubt);
+    const ping = /** @type {never} */ ({ type: "ping" });
+    this.request(ping, { timeout: Infinity }).then(handled, () => {});
   }
 
   #awaitAnswer() {
