@@ -199,7 +199,7 @@ def test_the_flavours_speak_the_same(prepared: Callable[[str], Project], tmp_pat
 
 
 @ONCE
-@pytest.mark.parametrize("name", [*CLIENT, "own", "page", "lessons", "visit", "protocol"])
+@pytest.mark.parametrize("name", [*CLIENT, "own", "page", "lessons", "typing", "visit", "protocol"])
 def test_a_module_asks_no_other_host(project: Project, name: str) -> None:
     text = (project.package / f"static/{name}.js").read_text(encoding="utf-8")
     assert "://" not in text

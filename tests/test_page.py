@@ -3,12 +3,13 @@
 Its files are the same in all flavours; what a flavour has a part in is tried with each.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import WebSocketRoute, expect
 
 from .project import ONCE
 from .stage import Run, Site, call
@@ -124,6 +125,111 @@ def test_a_reload_takes_up_where_it_was(site: Site, run: Run) -> None:
             await bea.hears("one", "two", "three")
             await ann.open_drawers()
             assert any("three" in frame for frame in await frames(ann))
+
+    run(play)
+
+
+@ONCE
+def test_a_newcomer_sees_the_last_messages(site: Site, run: Run) -> None:
+    async def play(street: Street) -> None:
+        async with site.serving() as (_, address), street.visitor(address) as ann:
+            for number in range(60):
+                await call(ann.page, "POST", "/rooms/lobby/messages", {"body": number})
+            last = [f"{number}" for number in range(10, 60)]
+            await ann.enter("ann")
+            await ann.hears(*last)
+            await ann.page.reload()
+            await ann.hears(*last)
+            await ann.say("60")
+            await ann.hears(*last, "60")
+
+    run(play)
+
+
+class Interpreter:
+    """Tells a page frames of its own, and notes those that say who types."""
+
+    def __init__(self) -> None:
+        self.typed = 0
+        self._socket: WebSocketRoute | None = None
+
+    def join(self, socket: WebSocketRoute) -> None:
+        """Come between the page and the service."""
+        server = socket.connect_to_server()
+
+        def pass_on(text: str | bytes) -> None:
+            if json.loads(text) == {"type": "typing"}:
+                self.typed += 1
+            else:
+                server.send(text)
+
+        socket.on_message(pass_on)
+        self._socket = socket
+
+    def tell(self, kind: str, *users: str) -> None:
+        """Tell the page about users."""
+        assert self._socket
+        for user in users:
+            self._socket.send(json.dumps({"type": kind, "user": user}))
+
+
+@ONCE
+@pytest.mark.slow(20)
+def test_the_page_shows_who_types(site: Site, run: Run) -> None:
+    async def play(street: Street) -> None:
+        async with site.serving() as (_, address), street.visitor(address) as ann:
+            interpreter = Interpreter()
+            await ann.page.route_web_socket("**/ws/*", interpreter.join)
+            await ann.come()
+            await ann.enter("Ann")
+            await ann.sees_state("You are here as Ann.")
+            line, composer = ann.page.locator("#typing"), ann.page.locator("#composer")
+            await expect(line).to_have_attribute("aria-live", "polite")
+            place = await composer.bounding_box()
+            interpreter.tell("user-typing", "Ann", "Bea")
+            await expect(line).to_have_text("Bea is typing")
+            interpreter.tell("user-typing", "Cas")
+            await expect(line).to_have_text("Bea and Cas are typing")
+            interpreter.tell("user-typing", "Dee", "Eve")
+            await expect(line).to_have_text("Several people are typing")
+            assert await composer.bounding_box() == place
+            interpreter.tell("left", "Eve")
+            await expect(line).to_have_text("Bea, Cas and Dee are typing")
+            message = {"body": "hello", "from": "Bea"}
+            await call(ann.page, "POST", "/rooms/lobby/messages", message)
+            await expect(line).to_have_text("Cas and Dee are typing")
+            # Nobody goes on.
+            await expect(line).to_have_text("")
+            # Nobody of another room is shown.
+            interpreter.tell("user-typing", "Cas")
+            await expect(line).to_have_text("Cas is typing")
+            await ann.page.get_by_role("button", name="Leave").click()
+            await ann.page.get_by_role("button", name="Enter").click()
+            await ann.sees_state("You are here as Ann.")
+            await expect(line).to_have_text("", timeout=500)
+
+    run(play)
+
+
+@ONCE
+@pytest.mark.slow(20)
+def test_the_page_tells_that_its_user_types(site: Site, run: Run) -> None:
+    async def play(street: Street) -> None:
+        async with site.serving() as (_, address), street.visitor(address) as ann:
+            interpreter = Interpreter()
+            await ann.page.route_web_socket("**/ws/*", interpreter.join)
+            await ann.come()
+            await ann.enter("Ann")
+            await ann.sees_state("You are here as Ann.")
+            text = ann.page.get_by_label("Message", exact=True)
+            await text.press_sequentially("Good", delay=100)
+            await ann.page.wait_for_timeout(3_100)
+            assert interpreter.typed == 1
+            await text.press_sequentially("bye", delay=100)
+            await ann.page.wait_for_timeout(3_100)
+            await text.fill("")
+            await ann.page.wait_for_timeout(200)
+            assert interpreter.typed == 2
 
     run(play)
 

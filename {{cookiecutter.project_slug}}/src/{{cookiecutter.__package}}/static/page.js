@@ -6,6 +6,7 @@ import { KEPT, recall, remember } from "./visit.js";
 
 const SAVE_AFTER = 250;
 const SHOWN = 500;
+const LAST = 50;
 const PATIENCE = 10_000;
 // Answers that a proxy may give for a while.
 const PASSING = [408, 429];
@@ -57,6 +58,7 @@ function enter(next, password) {
   let kept = visit.token;
   room = new Room(`ws/${encodeURIComponent(visit.room)}`, {
     after: visit.position,
+    last: LAST,
     token: async () => {
       const token = kept ?? (await getToken(next.user, next.room, password));
       kept = null;
