@@ -234,6 +234,26 @@ def test_the_page_tells_that_its_user_types(site: Site, run: Run) -> None:
     run(play)
 
 
+def test_the_others_see_who_types(site: Site, run: Run) -> None:
+    async def play(street: Street) -> None:
+        async with (
+            site.serving() as (_, address),
+            street.visitor(address) as ann,
+            street.visitor(address) as bea,
+        ):
+            await ann.enter("Ann")
+            await bea.enter("Bea")
+            await bea.sees_members("Ann", "Bea")
+            await ann.page.get_by_label("Message", exact=True).press_sequentially("Good day")
+            await expect(bea.page.locator("#typing")).to_have_text("Ann is typing")
+            await expect(ann.page.locator("#typing")).to_have_text("")
+            await ann.page.get_by_role("button", name="Send").click()
+            await bea.hears("Good day")
+            await expect(bea.page.locator("#typing")).to_have_text("", timeout=1_000)
+
+    run(play)
+
+
 @ONCE
 def test_the_newest_message_is_in_sight(site: Site, run: Run) -> None:
     async def play(street: Street) -> None:
