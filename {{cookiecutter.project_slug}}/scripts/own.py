@@ -15,7 +15,7 @@ from {{cookiecutter.__package}}.service import make_service
 from {{cookiecutter.__package}}.web import about
 from {{cookiecutter.__package}}.web.page import STATIC
 
-from .closes import closes_js
+from .closes import rows_json
 
 _HEAD = "Written by `uv run python -m scripts.written`, from your code."
 
@@ -50,6 +50,13 @@ _PAGE = """\
 | --- | --- | --- | --- |
 {settings}"""
 
+_JS = """\
+// %s
+
+/** @type {readonly import("./closes.js").CloseRow[]} */
+export const ownCloses = %s;
+"""
+
 _D_TS = """\
 // %s
 
@@ -60,6 +67,8 @@ export interface OwnClientFrames {
 /** What clients get, by `type`. */
 export interface OwnServerFrames {
 %s}
+
+export const ownCloses: readonly import("./closes.js").CloseRow[];
 """
 
 _TYPES = {
@@ -94,7 +103,7 @@ def own_files() -> dict[Path, str]:
     return {
         Path("docs/own.md"): page.rstrip("\n") + "\n",
         Path(".env.own.example"): _example(),
-        STATIC / "own.js": closes_js("handlers.py", own.closes),
+        STATIC / "own.js": _JS % (_HEAD, rows_json(own.closes)),
         STATIC / "own.d.ts": _types(own),
     }
 
@@ -141,6 +150,11 @@ def _types(own: Declared) -> str:
 def _interface(model: type[BaseModel], mode: JsonSchemaMode) -> str:
     schema = model.model_json_schema(mode=mode)
     schema["required"] = [*schema.get("required", ()), "type"]
+    if mode == "validation":
+        # The client's `request` makes it.
+        del schema["properties"]["ref"]
+    else:
+        schema["properties"]["ref"] = {"type": "string"}
     return _typescript(schema, schema.get("$defs", {}))
 
 

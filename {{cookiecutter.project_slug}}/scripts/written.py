@@ -13,7 +13,7 @@ from {{cookiecutter.__package}}.rooms.config import Accepts
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.web.page import STATIC
 
-from .closes import closes_js
+from .closes import rows_json
 from .own import own_files
 
 README = Path("README.md")
@@ -26,13 +26,32 @@ _SETTINGS = "| variable | default | takes | meaning |"
 _CLOSES = "| name | code | reason | last words | the client should |"
 
 
+_CLOSES_JS = """\
+// Written by scripts/written.py, from rooms/protocol/closes.py.
+
+/**
+ * @typedef {object} CloseRow
+ * @property {string} name
+ * @property {number} code
+ * @property {string | null} reason null where the server's library words it
+ * @property {string | null} lastWords the type of the frame before the close
+ * @property {string} advice what to do
+ * @property {string} advised the same, in words
+ * @property {string} explanation
+ */
+
+/** @type {readonly CloseRow[]} */
+export const closes = %s;
+"""
+
+
 def written() -> dict[Path, str]:
     """Each file that tells of them, as it should be."""
     readme = _with_table(README.read_text(encoding="utf-8"), _SETTINGS, _settings_rows())
     return {
         README: _with_table(readme, _CLOSES, _close_rows()),
         EXAMPLE: _example(EXAMPLE.read_text(encoding="utf-8")),
-        CLOSES: closes_js("rooms/protocol/closes.py", Close),
+        CLOSES: _CLOSES_JS % rows_json(Close),
         **own_files(),
     }
 

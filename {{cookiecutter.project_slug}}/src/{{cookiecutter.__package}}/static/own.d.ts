@@ -2,10 +2,12 @@
 
 /** What clients send, by `type`. */
 export interface OwnClientFrames {
-  "typing": { type: "typing"; ref?: string | null };
+  "typing": { type: "typing" };
 }
 
 /** What clients get, by `type`. */
 export interface OwnServerFrames {
-  "user-typing": { type: "user-typing"; ref?: string | null; user: string };
+  "user-typing": { type: "user-typing"; ref?: string; user: string };
 }
+
+export const ownCloses: readonly import("./closes.js").CloseRow[];
