@@ -45,7 +45,7 @@ class Replacement:
             compile(changed, path.name, "exec")
         except SyntaxError as error:
             raise MutationError(f"`{self.by}` does not fit into {self.symbol}: {error}") from error
-        path.write_bytes(changed)
+        _write(path, changed)
 
     def _find(self, root: ast.stmt) -> Iterator[Sequence[ast.expr | ast.stmt]]:
         pattern, expression = ast.parse(self.pattern).body, _as_expression(self.pattern)
@@ -74,7 +74,7 @@ class TextReplacement:
         path = _only(list(package.rglob(self.file)), self.file)
         parts = path.read_text(encoding="utf-8").split(self.text)
         _only(parts[1:], f"`{self.text}` in {self.file}")
-        path.write_text(self.by.join(parts), encoding="utf-8")
+        _write(path, self.by.join(parts).encode())
 
 
 def replace(symbol: str, pattern: str, by: str) -> Replacement:
@@ -101,6 +101,12 @@ def _only(found: Sequence[T], what: str) -> T:
     if len(found) != 1:
         raise MutationError(f"{what} was found {len(found)} times, not once")
     return found[0]
+
+
+def _write(path: Path, content: bytes) -> None:
+    # The file may be a hard link, whose other names keep the old content.
+    path.unlink()
+    path.write_bytes(content)
 
 
 def _find_symbol(package: Path, symbol: str) -> tuple[Path, ast.stmt]:

@@ -57,11 +57,15 @@ def cookiecutter(
 
 @dataclass(frozen=True)
 class Project:
-    """A rendered project, which runs in an environment of its own or in that of its `lender`."""
+    """A rendered project, which runs in its `lender`'s environment or in one of its own.
+
+    uv makes its own one with `interpreter`, or with whatever uv finds.
+    """
 
     path: Path
     flavour: str
     lender: "Project | None" = None
+    interpreter: Path | None = None
 
     @classmethod
     def render(cls, output: Path, flavour: str, **given: str) -> Self:
@@ -100,9 +104,9 @@ class Project:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Variables for commands: they use its environment as it is, but its own source."""
+        """Variables for commands: they use the lender's environment as it is, with its own code."""
         if self.lender is None:
-            return {}
+            return {"UV_PYTHON": str(self.interpreter)} if self.interpreter else {}
         return {
             "PYTHONPATH": str(self.path / "src"),
             "UV_NO_SYNC": "1",
@@ -182,5 +186,8 @@ class Project:
         return replace(self, lender=lender)
 
     def alone(self) -> Self:
-        """Get the same project, which is to make an environment of its own."""
-        return replace(self, lender=None)
+        """Get the same project, which is to make an environment of its own, with the same Python.
+
+        With the same Python, mypy can reuse what it knows of the libraries.
+        """
+        return replace(self, lender=None, interpreter=self.python.resolve())

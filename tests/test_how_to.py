@@ -98,6 +98,7 @@ async def receive(socket: ClientConnection) -> dict[str, object]:
 @pytest.mark.slow(25)
 def test_the_identity_providers_users_come_in(page: Page) -> None:
     _, test = page.follow()
+    page.project.know_types()
     # It adds a dependency.
     project = page.project.alone()
     check(project)
@@ -142,6 +143,7 @@ def test_clients_use_a_message_type(page: Page) -> None:
 @pytest.mark.parametrize("page", ["how-to/publish.md"], indirect=True)
 @pytest.mark.slow(25)
 def test_others_publish(page: Page, redis_url: str) -> None:
+    page.project.know_types()
     project = page.project.alone()
     project.run("uv", "add", "celery")
     project.run("uv", "add", "--dev", "celery-types")

@@ -1,5 +1,6 @@
 """The proof of the tests: a generated service that is broken fails its own tests, and soon."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -56,12 +57,12 @@ def bench(
 
 
 def copy_package(project: Project, output: Path) -> Project:
-    """Copy a project's package only, with its bytecode, and link to everything else."""
+    """Link to a project's files, so that changes of its package can replace single links."""
     folder = output / project.slug
     folder.mkdir()
     for path in project.path.iterdir():
         if path.name == "src":
-            shutil.copytree(path, folder / "src")
+            shutil.copytree(path, folder / "src", copy_function=os.link)
         else:
             (folder / path.name).symlink_to(path)
     return Project(folder, project.flavour)

@@ -1,5 +1,7 @@
 """Changes by syntax find what they name, wherever it moved, and change nothing else."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,25 @@ def test_a_text_in_another_file_than_python_is_replaced(package: Path) -> None:
     assert (package / "deep/page.js").read_text(
         encoding="utf-8"
     ) == "if (a) {}\nif (a) {}\nif (c) {}\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "file"),
+    [
+        (replace("LIMIT", "5", "6"), "deep/box.py"),
+        (TextReplacement("page.js", "if (b)", "if (c)"), "deep/page.js"),
+    ],
+    ids=["python", "text"],
+)
+def test_a_change_leaves_the_original_of_a_hard_link_alone(
+    package: Path,
+    change: Replacement | TextReplacement,
+    file: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    original = (package / file).read_bytes()
+    copy = tmp_path_factory.mktemp("links") / "copy"
+    shutil.copytree(package, copy, copy_function=os.link)
+    change.apply(copy)
+    assert (package / file).read_bytes() == original
+    assert (copy / file).read_bytes() != original
