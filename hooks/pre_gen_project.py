@@ -27,18 +27,18 @@ DEPENDENCIES = set(
     _argon2_cffi_bindings _cffi_backend _ffi _hypothesis_ftz_detector _hypothesis_globals
     _hypothesis_pytestplugin _pytest _yaml annotated_doc annotated_types anyio argon2
     argon2_cffi argon2_cffi_bindings asgiref ast_serialize async_timeout certifi cffi cfgv
-    channels channels_redis charset_normalizer click colorama coverage detect_secrets distlib
-    dj_database_url django django_ninja django_stubs django_stubs_ext dotenv exceptiongroup
-    execnet fastapi filelock grimp h11 hatchling httpcore2 httptools httpx2 hypothesis identify
-    idna import_linter importlib_metadata importlinter iniconfig jwt librt markdown_it
-    markdown_it_py mdurl msgpack mypy mypy_django_plugin mypy_extensions mypyc ninja nodeenv
-    opentelemetry opentelemetry_api packaging pathspec pip platformdirs pluggy pre_commit
-    prometheus_client pwdlib py pycparser pydantic pydantic_core pydantic_settings pygments
-    pyjwt pytest pytest_asyncio pytest_cov pytest_django pytest_timeout pytest_xdist
-    python_discovery python_dotenv pywin32 pyyaml redis requests rich ruff setuptools
-    sortedcontainers sqlparse starlette tomli truststore types_channels types_pyyaml
-    typing_extensions typing_inspection tzlocal urllib3 uv uvicorn uvloop virtualenv watchfiles
-    websockets wheel whitenoise winloop xdist yaml zipp
+    channels channels_redis charset_normalizer click colorama coverage cryptography
+    detect_secrets distlib dj_database_url django django_ninja django_stubs django_stubs_ext
+    dotenv exceptiongroup execnet fastapi filelock grimp h11 hatchling httpcore2 httptools
+    httpx2 hypothesis identify idna import_linter importlib_metadata importlinter iniconfig jwt
+    librt markdown_it markdown_it_py mdurl msgpack mypy mypy_django_plugin mypy_extensions
+    mypyc ninja nodeenv opentelemetry opentelemetry_api packaging pathspec pip platformdirs
+    pluggy pre_commit prometheus_client pwdlib py pycparser pydantic pydantic_core
+    pydantic_settings pygments pyjwt pytest pytest_asyncio pytest_cov pytest_django
+    pytest_timeout pytest_xdist python_discovery python_dotenv pywin32 pyyaml redis requests
+    rich ruff setuptools sortedcontainers sqlparse starlette tomli truststore types_channels
+    types_pyyaml typing_extensions typing_inspection tzlocal urllib3 uv uvicorn uvloop
+    virtualenv watchfiles websockets wheel whitenoise winloop xdist yaml zipp
     """.split()  # noqa: SIM905 (a hundred lines of one name each are no easier to read)
 )
 

@@ -55,6 +55,61 @@ MUTANTS = [
         [never("ServiceConfig.warnings", "len(self.secret_key.encode()) < _")],
         "test_config.py::test_what_suits_only_a_developers_machine_is_warned_of",
     ),
+    # Tokens of an identity provider.
+    Mutant(
+        "a provider's token is accepted though nobody signed it",
+        [
+            replace("_ALGORITHMS", '("RS256", ...)', '("RS256", "none")'),
+            replace(
+                "Provider._decode",
+                "_OPTIONS",
+                '{**_OPTIONS, "verify_signature": _header(token)["alg"] != "none"}',
+            ),
+        ],
+        "contract/test_provider.py::test_a_token_that_nobody_signed_is_invalid",
+    ),
+    Mutant(
+        "a provider's public key is taken for a secret",
+        [
+            replace("_ALGORITHMS", '("RS256", ...)', '("RS256", "HS256")'),
+            replace(
+                "Provider._decode",
+                "config = self._config",
+                """\
+...
+if _header(token)["alg"] == "HS256":
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    secret = key.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return jwt.decode(token, secret, ["HS256"], {**_OPTIONS, "verify_aud": False})""",
+            ),
+        ],
+        "contract/test_provider.py::test_a_token_that_is_signed_with_the_public_key_as_a_secret_is_invalid",
+    ),
+    Mutant(
+        "a provider's token for another service is accepted",
+        [replace("Provider._decode", "_OPTIONS", '{**_OPTIONS, "verify_aud": False}')],
+        "contract/test_provider.py::test_a_token_that_does_not_fit_is_refused",
+    ),
+    Mutant(
+        "a provider's token may be signed by a key of another type",
+        [replace("_ALGORITHMS", '("RS256", ...)', '("RS256", "ES384")')],
+        "contract/test_provider.py::test_keys_for_another_purpose_are_not_used",
+    ),
+    Mutant(
+        "a provider's token opens every room",
+        [replace("Provider._rooms_of", "tuple(rooms)", "_EveryRoom()")],
+        "contract/test_provider.py::test_a_token_that_does_not_fit_is_refused",
+    ),
+    Mutant(
+        "a provider is asked about every unknown key",
+        [replace("ProviderKeys.find", "self._clock.monotonic() >= self._next_fetch", "True")],
+        "contract/test_provider.py::test_unknown_keys_are_asked_for_every_30_seconds_at_most",
+    ),
+    Mutant(
+        "all tokens are invalid while the provider is away",
+        [never("ProviderKeys.find", "self._failure or self._stale")],
+        "contract/test_provider.py::test_without_a_key_the_providers_users_come_back_later",
+    ),
     # Who may connect.
     Mutant(
         "pages of any origin may connect",
@@ -86,6 +141,23 @@ MUTANTS = [
         "a logout closes no connection",
         [replace("close_sockets", "request.session", "None")],
         "contract/test_django.py::test_a_logout_closes_the_sockets_of_that_session",
+        ["channels"],
+    ),
+    Mutant(
+        "a connection stays when its identity no longer holds",
+        [never("_end_revoked", "not holding and _")],
+        "rooms/test_identities.py::test_a_connection_closes_when_its_identity_no_longer_holds",
+    ),
+    Mutant(
+        "a user who is deactivated in Django stays",
+        [replace("_still_hold", "user.is_active", "True")],
+        "contract/test_sessions.py::test_a_socket_closes_when_its_users_right_has_ended",
+        ["channels"],
+    ),
+    Mutant(
+        "a user whose session was deleted stays",
+        [replace("_still_hold", "proof.session_key in sessions", "True")],
+        "contract/test_sessions.py::test_a_socket_closes_when_its_users_right_has_ended",
         ["channels"],
     ),
     # Passwords.

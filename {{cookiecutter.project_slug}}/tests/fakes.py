@@ -87,7 +87,9 @@ class Vouching(Authenticator):
         return self._renewed
 
 
-def identifying(manager: ConnectionManager, *authenticators: Authenticator) -> ConnectionManager:
+def identifying(
+    manager: ConnectionManager, *authenticators: Authenticator, tuning: Tuning = QUIET
+) -> ConnectionManager:
     """Build a manager with other authenticators on the rooms of one that does nothing else."""
     return ConnectionManager(
         manager.config,
@@ -95,7 +97,7 @@ def identifying(manager: ConnectionManager, *authenticators: Authenticator) -> C
         manager.backend,
         service=Service(authenticators=authenticators),
         clock=manager.clock,
-        tuning=QUIET,
+        tuning=tuning,
     )
 
 

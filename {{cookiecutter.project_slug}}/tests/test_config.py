@@ -70,6 +70,17 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("REDIS_PREFIX", "r" * 65, "1 to 64"),
         ("DEBUG", "perhaps", "true or false"),
         ("GUESTS", "some", "true or false"),
+        *(
+            ("JWKS_URL", url, "https://")
+            for url in (
+                "id.example.org/keys",
+                "file:///etc/passwd",
+                "https://",
+                "https://ann:secret@id.example.org/keys",
+                "https://id.example.org/keys#one",
+                "https://id.example.org/a b",
+            )
+        ),
         ("METRICS", "some", "loopback, anyone or key"),
         ("ROOMS", "lobby,Attic", "a-z 0-9"),
         ("ROOMS", "lobby,", "a-z 0-9"),
@@ -114,6 +125,24 @@ def test_a_wrong_value_is_told_by_name(
     assert told.startswith(name)
     assert takes in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize("missing", [{"JWKS_URL"}, {"JWT_AUDIENCE"}, {"JWKS_URL", "JWT_ISSUER"}])
+def test_settings_that_an_identity_provider_lacks_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: set[str]
+) -> None:
+    settings = {
+        "JWKS_URL": "https://id.example.org:8443/keys?of=rooms",
+        "JWT_ISSUER": "https://id.example.org",
+        "JWT_AUDIENCE": "rooms",
+    }
+    load(tmp_path, monkeypatch, **settings)
+    given = {name: "" if name in missing else value for name, value in settings.items()}
+    with pytest.raises(SystemExit) as ended:
+        load(tmp_path, monkeypatch, **given)
+    names, _, told = str(ended.value).partition(": ")
+    assert set(names.split(", ")) == missing
+    assert told == "got nothing; JWKS_URL and JWT_ISSUER and JWT_AUDIENCE are set together"
 
 
 def test_all_wrong_values_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Authenticators: which one counts, what an identity opens, and how it is renewed."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,10 +15,12 @@ from {{cookiecutter.__package}}.rooms.auth.identities import (
 from {{cookiecutter.__package}}.rooms.connections.connection import Connection
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.server.handshake import read_handshake
 
 from ..clock import ManualClock
 from ..fakes import Socket, Vouching, identifying, inside
+from ..waiting import within
 
 ANN, BEA = Identity("ann"), Identity("bea")
 
@@ -186,3 +190,88 @@ async def test_only_the_connections_of_a_session_end_with_it(attic: ConnectionMa
         await one.expect_close(Close.REMOVED)
         await manager.publish("attic", "hello", "bea")
         await other.expect("hello")
+
+
+# Asks at once which identities still hold.
+IMPATIENT = Tuning(check_seconds=3600, identity_seconds=0.01)
+REVOKED = Handshake(extra={"user": "bea"})
+
+
+class Revoking(Vouching):
+    """Tells Bea's identities no longer hold; `asked` has what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(None, ANN)
+        self.asked: asyncio.Queue[Sequence[Identity]] = asyncio.Queue()
+
+    async def authenticate(self, handshake: Handshake, room: str) -> Identity | None:
+        return Identity(handshake.extra.get("user", "ann"))
+
+    async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:
+        self.asked.put_nowait(identities)
+        return [one.user != "bea" for one in identities]
+
+
+async def test_a_connection_closes_when_its_identity_no_longer_holds(
+    attic: ConnectionManager,
+) -> None:
+    revoking = Revoking()
+    manager = identifying(attic, Guests(allowed=False), revoking, tuning=IMPATIENT)
+    async with inside(manager, Handshake()) as ann, inside(manager, REVOKED) as bea:
+        await manager.start()
+        await bea.expect_close(Close.REMOVED)
+        first, second = [await within("a question", revoking.asked.get()) for _ in range(2)]
+        assert sorted(one.user for one in first) == ["ann", "bea"]
+        assert [one.user for one in second] == ["ann"]
+        await manager.publish("attic", "hello", "cid")
+        await ann.expect("hello")
+    await manager.stop()
+
+
+async def test_identities_of_guests_and_of_own_tokens_hold(manager: ConnectionManager) -> None:
+    assert await manager.tokens.still_holds([ANN, BEA]) == [True, True]
+    assert await Guests(allowed=True).still_holds([ANN]) == [True]
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("no database"), []])
+async def test_while_nobody_can_tell_whether_an_identity_holds_its_connection_stays(
+    attic: ConnectionManager, answer: Exception | list[bool], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Revoking):
+        failing = True
+
+        async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:
+            holds = await super().still_holds(identities)
+            if self.failing and isinstance(answer, Exception):
+                raise answer
+            return answer if self.failing and isinstance(answer, list) else holds
+
+    failing = Failing()
+    manager = identifying(attic, failing, tuning=IMPATIENT)
+    async with inside(manager, REVOKED) as bea:
+        await manager.start()
+        for _ in range(2):
+            await within("a question", failing.asked.get())
+        assert bea.closed is None
+        assert "which identities still hold" in caplog.text
+        failing.failing = False
+        await bea.expect_close(Close.REMOVED)
+    await manager.stop()
+
+
+async def test_an_identity_that_was_renewed_meanwhile_holds(attic: ConnectionManager) -> None:
+    class Slow(Revoking):
+        async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:
+            await manager.receive(connection, REFRESH)
+            self.asked.put_nowait(identities)
+            return [one is ANN for one in identities]
+
+    slow = Slow()
+    manager = identifying(attic, slow, tuning=IMPATIENT)
+    _, connection = await come(manager)
+    await manager.start()
+    for _ in range(2):
+        await within("a question", slow.asked.get())
+    assert not connection.ending
+    await manager.disconnect(connection)
+    await manager.stop()

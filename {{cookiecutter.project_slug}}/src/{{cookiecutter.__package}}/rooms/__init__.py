@@ -5,6 +5,7 @@ Import it from here. The modules below may change with each release of the templ
 
 from .auth.handshake import Handshake
 from .auth.identities import Authenticator, Guests, Identity
+from .auth.provider import providers
 from .auth.tokens import Tokens
 from .client import Client, JoinRequest, Publication
 from .errors import Refused, RoomsError, UnavailableError
@@ -36,4 +37,5 @@ __all__ = [
     "Tokens",
     "UnavailableError",
     "on",
+    "providers",
 ]

@@ -76,6 +76,7 @@ def _redis_url(value: str) -> str:
 
 
 _ANY_LABEL = "://*."
+_HTTP_URL = r"^https?://[^\s/?#@]+(/[^\s#]*)?$"
 _HOST = r"^(\*|\.?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$"
 
 Switch = Annotated[bool, Accepts("true or false")]
@@ -112,6 +113,8 @@ Hosts = Annotated[
 ]
 
 Readers = Annotated[Literal["loopback", "anyone", "key"], Accepts("loopback, anyone or key")]
+JwksUrl = Annotated[str | None, Field(pattern=_HTTP_URL), Accepts("an https:// or http:// URL")]
+Text = Annotated[str, Accepts("any text")]
 RedisPrefix = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"),
@@ -124,6 +127,7 @@ RedisUrl = Annotated[
 
 # RFC 7518 asks of HS256 for a key as long as its hash.
 _SAFE_KEY_BYTES = 32
+_PROVIDER = ("JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE")
 _PASSWORD = re.compile("//.*@")
 _PORTS = {"http": 80, "https": 443}
 
@@ -167,6 +171,10 @@ class ServiceConfig(BaseSettings):
         description="what trusted callers present to the HTTP API; unset: those calls answer 401",
         repr=False,
     )
+    jwks_url: JwksUrl = Field(None, description="where an identity provider publishes its keys")
+    jwt_issuer: Text = Field("", description="the `iss` that the provider's tokens must bear")
+    jwt_audience: Text = Field("", description="the `aud` that the provider's tokens must bear")
+    jwt_rooms_claim: Text = Field("rooms", description="the claim that lists rooms; `*` opens all")
     metrics: Readers = Field(
         "loopback",
         description="who reads `/metrics` without the API key: `loopback`, `anyone`, or nobody: "
@@ -217,6 +225,10 @@ class ServiceConfig(BaseSettings):
                 f"WORKERS: got {self.workers}; more than 1 take a REDIS_URL, as rooms would be "
                 "split between the processes"
             )
+        missing = [name for name in _PROVIDER if not getattr(self, name.lower())]
+        if 0 < len(missing) < len(_PROVIDER):
+            together = " and ".join(_PROVIDER)
+            raise ValueError(f"{', '.join(missing)}: got nothing; {together} are set together")
         if not self.debug:
             self._check_key()
         return self

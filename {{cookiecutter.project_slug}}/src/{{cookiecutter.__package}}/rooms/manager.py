@@ -12,11 +12,13 @@ from pydantic import JsonValue
 
 from .auth.handshake import Handshake
 from .auth.identities import Guests
+from .auth.provider import providers
 from .backends.interfaces import Backend, RoomStore
 from .clock import Clock, rfc3339
 from .config import ServiceConfig
 from .connections.connection import Connection, State
 from .connections.drain import ReconnectSchedule, tell_all
+from .connections.revocation import keep_revoking
 from .connections.roster import Roster
 from .connections.telemetry import record_delivery, record_end, record_message
 from .connections.transport import Transport
@@ -70,7 +72,8 @@ class ConnectionManager(RoomRegistry):
         self.service = service
         authenticators = service.authenticators
         if authenticators is None:
-            authenticators = (self.tokens, Guests(allowed=config.guests))
+            guests = Guests(allowed=config.guests)
+            authenticators = (*providers(config, self.clock), self.tokens, guests)
         self._parts = Parts([*service.resources, *service.handlers], run)
         for handler in service.handlers:
             handler.manager = self
@@ -78,6 +81,9 @@ class ConnectionManager(RoomRegistry):
         # Whether it is started to serve clients, not to run a command for example.
         self.serving = False
         self._roster = Roster()
+        self._keep_revoking = partial(
+            keep_revoking, self._roster, authenticators, self.end, tuning, run
+        )
         limit = config.outbox_bytes
         self._streams = StreamKeeper(
             backend, store, self._roster, self.end, held_bytes=limit, tuning=tuning
@@ -147,7 +153,7 @@ class ConnectionManager(RoomRegistry):
             logger.warning("The rooms cannot be reached: %s", error.__cause__)
             self._streams.missed.set()
         self.loop = asyncio.get_running_loop()
-        self._keeper = asyncio.create_task(self._streams.keep(self.ensure_rooms))
+        self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
         """Release the backend; call it when no connection is left."""
@@ -392,6 +398,9 @@ class ConnectionManager(RoomRegistry):
             connection.forget(by_server)
             self._roster.remove(connection)
             record_end(connection)
+
+    async def _keep(self) -> None:
+        await asyncio.gather(self._streams.keep(self.ensure_rooms), self._keep_revoking())
 
     @contextmanager
     def _guarded(self, connection: Connection) -> Iterator[None]:

@@ -19,6 +19,8 @@ class Tuning:
     page_bytes: int = 65_536
     # A client that is told what it missed, and takes nothing for so long, reads too slowly.
     stalled_seconds: float = 20.0
+    # Whether identities still hold is asked this often, and answered within a minute.
+    identity_seconds: float = 50.0
     # How many guesses at a room's password one address has in a minute.
     guesses: int = 10
 

@@ -17,6 +17,7 @@ class Identity:
 
     `rooms` are those that it opens by name; None for every room without a password. `expires` and
     `issued` are in seconds since the epoch. Ending `session` ends the client's connections.
+    `proof` is what its authenticator needs in `still_holds`; nobody else is told of it.
     """
 
     user: str
@@ -27,6 +28,7 @@ class Identity:
     may_publish: bool = True
     rooms: Collection[str] | None = None
     session: str | None = None
+    proof: Any = field(default=None, repr=False, compare=False)
 
     def opens(self, room: Room) -> bool:
         """Whether the client may enter a room."""
@@ -62,6 +64,14 @@ class Authenticator(Protocol):
             CloseConnection: the token is no good.
         """
         return None
+
+    async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:
+        """Tell of each identity that this authenticator gave whether it still holds.
+
+        It is asked about once a minute for all connections of the process; those whose identity
+        does not hold are closed with REMOVED. If it fails, they stay until the next time.
+        """
+        return [True] * len(identities)
 
 
 class Guests(Authenticator):

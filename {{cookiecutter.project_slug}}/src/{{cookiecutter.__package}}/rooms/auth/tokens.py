@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jwt
@@ -24,6 +24,8 @@ _OPTIONS: Any = {
     "require": ["sub", "room", "exp"],
     **{f"verify_{claim}": False for claim in _NOT_CHECKED},
 }
+# What PyJWT raises for a token that it can't use.
+UNREADABLE = (jwt.PyJWTError, UnicodeError, RecursionError)
 
 
 class Tokens(Authenticator):
@@ -56,25 +58,38 @@ class Tokens(Authenticator):
             CloseConnection: with TOKEN_INVALID.
         """
         claims = self._decode(token)
-        if fault := _fault(claims, self._clock.time() + _LEEWAY_SECONDS):
-            logger.info("A token is invalid: %s", fault)
-            raise CloseConnection(Close.TOKEN_INVALID)
-        return Identity(
-            claims["sub"],
-            claims=claims,
-            expires=_seconds(claims["exp"]),
-            issued=_seconds(claims.get("iat")),
-            may_publish=claims.get("publish", True),
-            rooms=(claims["room"],),
-        )
+        return identity_of(claims, (claims["room"],), self._clock.time())
 
     def _decode(self, token: str) -> dict[str, Any]:
         try:
             return jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=_OPTIONS)
-        except (jwt.PyJWTError, UnicodeError, RecursionError) as error:
-            # The client is not told, and nobody what is in it.
-            logger.info("A token is invalid: %s", type(error).__name__)
-            raise CloseConnection(Close.TOKEN_INVALID) from error
+        except UNREADABLE as error:
+            raise invalid(type(error).__name__) from error
+
+
+def identity_of(claims: Mapping[str, Any], rooms: Collection[str], now: float) -> Identity:
+    """Identify the bearer of a token that is signed well, by its claims.
+
+    Raises:
+        CloseConnection: with TOKEN_INVALID.
+    """
+    if fault := _fault(claims, now + _LEEWAY_SECONDS):
+        raise invalid(fault)
+    return Identity(
+        claims["sub"],
+        claims=claims,
+        expires=_seconds(claims["exp"]),
+        issued=_seconds(claims.get("iat")),
+        may_publish=claims.get("publish", True),
+        rooms=rooms,
+    )
+
+
+def invalid(fault: str) -> CloseConnection:
+    """Log what is wrong with a token, without repeating any of it, and return the close."""
+    # The client is not told.
+    logger.info("A token is invalid: %s", fault)
+    return CloseConnection(Close.TOKEN_INVALID)
 
 
 def _fault(claims: Mapping[str, Any], now: float) -> str | None:

@@ -1,7 +1,7 @@
 """Which connections this process has, room by room."""
 
 from .. import metrics
-from .connection import Connection
+from .connection import Connection, State
 
 
 class Roster:
@@ -30,6 +30,10 @@ class Roster:
     def everyone(self) -> list[Connection]:
         """List all connections."""
         return [connection for members in self._rooms.values() for connection in members]
+
+    def admitted(self) -> list[Connection]:
+        """List those of which it is known who they are, and that are not ending."""
+        return [one for one in self.everyone() if State.JOINING <= one.state < State.CLOSING]
 
     def measure(self) -> None:
         """Add up what waits for all; at each delivery that would take too long."""

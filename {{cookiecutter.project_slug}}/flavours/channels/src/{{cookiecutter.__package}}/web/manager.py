@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from ..config import Config
 from ..rooms.auth.identities import Guests
+from ..rooms.auth.provider import providers
 from ..rooms.auth.tokens import Tokens
 from ..rooms.backends.interfaces import Backend
 from ..rooms.backends.memory import memory_backend
@@ -45,8 +46,13 @@ def build_manager(
     """
     service = make_service(config) if service is None else service
     if service.authenticators is None:
-        tokens, guests = Tokens(config.secret_key, clock), Guests(allowed=config.guests)
-        service = replace(service, authenticators=[tokens, SessionUsers(), guests])
+        authenticators = [
+            *providers(config, clock),
+            Tokens(config.secret_key, clock),
+            SessionUsers(),
+            Guests(allowed=config.guests),
+        ]
+        service = replace(service, authenticators=authenticators)
     layer = channel_layers[DEFAULT_CHANNEL_LAYER] if layer is None else layer
     backend: Backend
     if config.redis_url is None:

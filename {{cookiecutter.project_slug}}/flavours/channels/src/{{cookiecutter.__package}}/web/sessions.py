@@ -1,15 +1,21 @@
 """The session of a socket, its user, and how connections and events name it."""
 
 import hashlib
-from typing import Any
+from collections.abc import Collection, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from channels.sessions import InstanceSessionWrapper
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.utils.timezone import now
 
 from ..rooms.auth.handshake import Handshake
 from ..rooms.auth.identities import Authenticator, Identity
 from ..rooms.names import is_user_name
 from ..rooms.protocol.closes import Close, CloseConnection
 from ..server.middleware import Receive, Scope, Send
+from .store import in_thread
 
 # Typed by other names for what ASGI has.
 _wrap: Any = InstanceSessionWrapper
@@ -31,6 +37,14 @@ class SocketSessionMiddleware:
         await self._inner(wrapper.scope, receive, send)
 
 
+class Proof(NamedTuple):
+    """The user and the session of an identity, and what changes with the user's password."""
+
+    user_id: Any
+    session_key: str | None
+    password_hash: str
+
+
 class SessionUsers(Authenticator):
     """Identifies users who have logged in to Django."""
 
@@ -47,7 +61,43 @@ class SessionUsers(Authenticator):
         if not is_user_name(name):
             raise CloseConnection(Close.TOKEN_REQUIRED)
         claims = {"id": user.pk, "is_staff": getattr(user, "is_staff", False)}
-        return Identity(name, claims=claims, session=session_name(handshake.extra.get("session")))
+        session = handshake.extra.get("session")
+        key: str | None = getattr(session, "session_key", None)
+        proof = Proof(user.pk, key, user.get_session_auth_hash())
+        return Identity(name, claims=claims, session=session_name(session), proof=proof)
+
+    async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:
+        """Look up the users and their sessions, however many, by one query each."""
+        return await _still_hold(identities)
+
+
+@in_thread
+def _still_hold(identities: Sequence[Identity]) -> list[bool]:
+    proofs: list[Proof] = [one.proof for one in identities]
+    # As Django's own backend finds users.
+    users = get_user_model()._default_manager.in_bulk({one.user_id for one in proofs})  # noqa: SLF001
+    sessions = _live_sessions({one.session_key for one in proofs if one.session_key})
+
+    def holds(user_name: str, proof: Proof) -> bool:
+        user = users.get(proof.user_id)
+        return (
+            user is not None
+            and user.is_active
+            and user.get_username() == user_name
+            and user.get_session_auth_hash() == proof.password_hash
+            and (proof.session_key is None or proof.session_key in sessions)
+        )
+
+    return [holds(one.user, proof) for one, proof in zip(identities, proofs, strict=True)]
+
+
+def _live_sessions(keys: Collection[str]) -> Collection[str]:
+    """Tell which sessions have neither ended nor expired, in whatever place they are kept."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    if hasattr(store, "get_model_class"):
+        kept = store.get_model_class().objects.filter(expire_date__gt=now())
+        return set(kept.in_bulk(keys))
+    return {key for key in keys if store(key).load()}
 
 
 def session_name(session: object) -> str | None:
