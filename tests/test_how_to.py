@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from .fleet import LIMIT_SECONDS, Process
 from .pages import DOCS, Page
@@ -22,6 +23,15 @@ AGAIN = """
 from {package}.tasks import say
 for body, task in (("once", "one"), ("once", "one"), ("last", "two")):
     say.apply_async(("lobby", body, "kitchen"), task_id=task)
+"""
+# The provider of the project's own tests.
+PROVIDER = """
+import json
+from tests.contract.provider import Provider, providing, sign
+provider = Provider()
+with providing(provider):
+    print(json.dumps([provider.url, sign()]), flush=True)
+    input()
 """
 STEPS = {"how-to/closes.md": "A close reason", "how-to/messages.md": "A message type"}
 
@@ -87,6 +97,24 @@ def working(project: Project, command: str, settings: dict[str, str]) -> Iterato
         process.wait(LIMIT_SECONDS)
 
 
+@contextmanager
+def provider(project: Project) -> Iterator[tuple[str, str]]:
+    """Run an identity provider; the address of its keys, and a token of it."""
+    with subprocess.Popen(
+        [str(project.python), "-c", PROVIDER],
+        cwd=project.path,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        url, token = json.loads(process.stdout.readline())
+        yield url, token
+        process.stdin.write("\n")
+
+
 async def receive(socket: ClientConnection) -> dict[str, object]:
     """Read a frame."""
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -95,16 +123,22 @@ async def receive(socket: ClientConnection) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("page", ["how-to/identity.md"], indirect=True)
-@pytest.mark.slow(25)
 def test_the_identity_providers_users_come_in(page: Page) -> None:
-    _, test = page.follow()
-    page.project.know_types()
-    # It adds a dependency.
-    project = page.project.alone()
-    check(project)
-    project.run(
-        *("uv", "run", "pytest", test, "tests/contract/test_tokens.py", "tests/test_config.py")
-    )
+    (command,) = page.shown("sh")
+    settings = dict(re.findall(r"(\w+)=(\S+)", command))
+    assert command.split()[-3:] == ["uv", "run", page.project.slug]
+
+    async def play(url: str, token: str) -> None:
+        async with visiting(page.project, **settings, JWKS_URL=url) as (address, _):
+            offered = [Subprotocol("rooms.v1"), Subprotocol(f"bearer.{token}")]
+            uri = f"ws://{address}/ws/lobby"
+            async with connect(uri, subprotocols=offered, proxy=None) as socket:
+                welcome = await receive(socket)
+                assert (welcome["type"], welcome["user"]) == ("welcome", "ann")
+
+    with provider(page.project) as (url, token):
+        del settings["JWKS_URL"]
+        asyncio.run(play(url, token))
 
 
 @pytest.mark.parametrize("page", ["how-to/closes.md"], indirect=True)
