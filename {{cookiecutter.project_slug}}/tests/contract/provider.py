@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -93,7 +93,9 @@ def providing(provider: Provider) -> Iterator[None]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            provider.answer(self)
+            # Who asked may be gone.
+            with suppress(ConnectionError):
+                provider.answer(self)
 
         def log_message(self, *_: object) -> None:
             """Print nothing."""
