@@ -145,12 +145,12 @@ if _header(token)["alg"] == "HS256":
     ),
     Mutant(
         "a connection stays when its identity no longer holds",
-        [never("_end_revoked", "not holding and _")],
+        [never("_revoke", "not holding and _")],
         "rooms/test_identities.py::test_a_connection_closes_when_its_identity_no_longer_holds",
     ),
     Mutant(
         "a user who is deactivated in Django stays",
-        [replace("_still_hold", "user.is_active", "True")],
+        [replace("_still_hold", "not user.is_active", "False")],
         "contract/test_sessions.py::test_a_socket_closes_when_its_users_right_has_ended",
         ["channels"],
     ),

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -176,6 +177,12 @@ async def test_keys_for_another_purpose_are_not_used(service: Service, provider:
     for token in tokens:
         await expect_refused(service, token, Close.TOKEN_INVALID)
     await expect_admitted(service, sign("signing"))
+
+
+async def test_a_provider_need_not_name_its_only_key(service: Service, provider: Provider) -> None:
+    key = make_key("one")
+    provider.keys = [{name: value for name, value in key.public.items() if name != "kid"}]
+    await expect_admitted(service, jwt.encode(GOOD, key.private, "RS256"))
 
 
 async def test_a_refresh_takes_a_token_of_the_provider(

@@ -30,26 +30,22 @@ async def keep_revoking(
     while True:
         await asyncio.sleep(tuning.identity_seconds)
         for authenticator in authenticators:
-            theirs = [
-                one for one in roster.admitted() if one.admission.authenticator is authenticator
-            ]
-            if theirs:
+            try:
                 async with run():
-                    await _end_revoked(authenticator, theirs, end)
+                    await _revoke(roster, authenticator, end)
+            except Exception:
+                # Nobody knows, so all stay until the next time.
+                logger.exception("It can't be told which identities still hold")
 
 
-async def _end_revoked(
-    authenticator: Authenticator, connections: Sequence[Connection], end: End
-) -> None:
-    identities = [one.admission.identity for one in connections]
-    try:
-        holds = await authenticator.still_holds(identities)
-        asked = list(zip(connections, identities, holds, strict=True))
-    except Exception:
-        # Nobody knows, so all stay until the next time.
-        logger.exception("It can't be told which identities still hold")
+async def _revoke(roster: Roster, authenticator: Authenticator, end: End) -> None:
+    admitted = roster.admitted()
+    theirs = [one for one in admitted if one.admission.authenticator is authenticator]
+    if not theirs:
         return
-    for connection, identity, holding in asked:
+    identities = [one.admission.identity for one in theirs]
+    holds = await authenticator.still_holds(identities)
+    for connection, identity, holding in list(zip(theirs, identities, holds, strict=True)):
         # It may have been renewed meanwhile.
         if not holding and connection.admission.identity is identity:
             end(connection, Close.REMOVED)

@@ -78,15 +78,12 @@ def _still_hold(identities: Sequence[Identity]) -> list[bool]:
     users = get_user_model()._default_manager.in_bulk({one.user_id for one in proofs})  # noqa: SLF001
     sessions = _live_sessions({one.session_key for one in proofs if one.session_key})
 
-    def holds(user_name: str, proof: Proof) -> bool:
+    def holds(name: str, proof: Proof) -> bool:
         user = users.get(proof.user_id)
-        return (
-            user is not None
-            and user.is_active
-            and user.get_username() == user_name
-            and user.get_session_auth_hash() == proof.password_hash
-            and (proof.session_key is None or proof.session_key in sessions)
-        )
+        if user is None or not user.is_active or user.get_username() != name:
+            return False
+        same_password = user.get_session_auth_hash() == proof.password_hash
+        return same_password and (proof.session_key is None or proof.session_key in sessions)
 
     return [holds(one.user, proof) for one, proof in zip(identities, proofs, strict=True)]
 
