@@ -77,9 +77,14 @@ MUTANTS = [
                 "return jwt.decode(...)",
                 """\
 if _header(token)["alg"] == "HS256":
+    import hmac
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from jwt.utils import base64url_decode
     secret = key.key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return jwt.decode(token, secret, ["HS256"], {**_OPTIONS, "verify_aud": False})
+    head, _, signature = token.rpartition(".")
+    # PyJWT itself would refuse such a secret.
+    if base64url_decode(signature) == hmac.digest(secret, head.encode(), "sha256"):
+        return jwt.decode(token, options={"verify_signature": False})
 ...""",
             ),
         ],
