@@ -77,24 +77,6 @@ MUTANTS = [
         "contract/test_lost_bells.py::test_a_subscription_that_is_silent_is_made_anew",
     ),
     Mutant(
-        "rooms that begin at once open the channel layer more than once",
-        [replace("LayerDoor._join", "self._opening", "asyncio.Lock()")],
-        "test_layer.py::test_rooms_that_begin_at_once_share_a_channel",
-        ["channels"],
-    ),
-    Mutant(
-        "a channel layer that fails keeps a room closed",
-        [replace("LayerDoor.subscribe", "UnavailableError", "KeyError")],
-        "test_layer.py::test_a_layer_that_fails_does_not_harm_the_bus_and_is_tried_again",
-        ["channels"],
-    ),
-    Mutant(
-        "every process says what was sent to all of them",
-        [replace("LayerDoor._say", "asked.id", "None")],
-        "contract/test_django.py::test_what_every_process_is_sent_is_said_once",
-        ["channels"],
-    ),
-    Mutant(
         "a process that cannot list the rooms does not tell that it lives",
         [replace("StreamKeeper.check", "await self._renew_leases()", "await self._compare()")],
         "rooms/test_checks.py::test_the_roll_is_called_though_the_rooms_cannot_be_listed",

@@ -9,7 +9,6 @@ import pytest
 
 from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.auth.identities import Authenticator, Identity
-from {{cookiecutter.__package}}.rooms.backends.interfaces import Bus
 from {{cookiecutter.__package}}.rooms.connections.connection import Connection
 from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
@@ -122,17 +121,11 @@ async def members(manager: ConnectionManager) -> list[str]:
     return (await manager.backend.presence.members("attic")).members
 
 
-def bus_of(manager: ConnectionManager) -> Bus:
-    """The bus itself, also behind the door of an adapter."""
-    bus = manager.backend.bus
-    return getattr(bus, "bus", bus)
-
-
 def intercept(
     monkeypatch: pytest.MonkeyPatch, manager: ConnectionManager, take: Callable[[str, Event], None]
 ) -> None:
     """Hand to `take` what the bus would tell a manager."""
-    monkeypatch.setattr(bus_of(manager), "_take", take)
+    monkeypatch.setattr(manager.backend.bus, "_take", take)
 
 
 def slow_down(

@@ -9,7 +9,7 @@ from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.events import Entry, Event
 from {{cookiecutter.__package}}.web.about import PACKAGE
 
-from ..fakes import bus_of, intercept
+from ..fakes import intercept
 from ..redis_server import RedisServer
 from ..waiting import within
 from .conftest import Pair
@@ -74,7 +74,7 @@ async def test_garbage_on_the_bus_delays_no_message(
 async def test_a_subscription_that_is_silent_is_made_anew(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bus = bus_of(pair[0].manager)
+    bus = pair[0].manager.backend.bus
     monkeypatch.setattr(bus, "_gap_seconds", 0.0)
     connected = asyncio.Event()
     async with pair[0].join("ann") as ann:

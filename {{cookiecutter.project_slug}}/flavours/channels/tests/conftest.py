@@ -4,16 +4,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
-from django.utils.module_loading import import_string
 from pytest_django import DjangoDbBlocker, Settings
 
-from {{cookiecutter.__package}}.rooms.config import ServiceConfig
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.service import Service
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
@@ -66,30 +63,18 @@ async def make_manager(
     clock: ManualClock, database: None, engine_settings: dict[str, str]
 ) -> AsyncIterator[Callable[..., ConnectionManager]]:
     """Build managers with other settings than the defaults."""
-    made: list[tuple[ConnectionManager, Any]] = []
+    made: list[ConnectionManager] = []
 
     def make(
         *, tuning: Tuning = QUIET, service: Service = BARE, **settings: Any
     ) -> ConnectionManager:
         config = make_config(**{**engine_settings, **settings})
-        layer = make_layer(config)
-        manager = build_manager(config, layer, service, clock=clock, tuning=tuning)
-        made.append((manager, layer))
-        return manager
+        made.append(build_manager(config, service, clock=clock, tuning=tuning))
+        return made[-1]
 
     yield make
-    for manager, layer in made:
+    for manager in made:
         await manager.stop()
-        await layer.flush()
-
-
-def make_layer(config: ServiceConfig) -> BaseChannelLayer:
-    """Build a channel layer of a test's own, as the settings have it."""
-    if config.redis_url is None:
-        return InMemoryChannelLayer()
-    kind = import_string("channels_redis.pubsub.RedisPubSubChannelLayer")
-    layer: BaseChannelLayer = kind(hosts=[config.redis_url])
-    return layer
 
 
 @pytest.fixture

@@ -1,144 +1,174 @@
-"""The door to the bus by a channel layer that fails, and that carries what is not for it."""
+"""The channel layer: what `say` makes is published by its sender, and the rest goes on as ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 
 import pytest
-from channels.layers import InMemoryChannelLayer
+from asgiref.sync import async_to_sync
+from channels.layers import BaseChannelLayer, channel_layers
+from pytest_django import Settings
 
-from {{cookiecutter.__package}}.rooms.backends.memory import MemoryBus
-from {{cookiecutter.__package}}.rooms.protocol.events import Removed
-from {{cookiecutter.__package}}.web.layer import LayerDoor, group_of, say
+from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.web import layer as layers
+from {{cookiecutter.__package}}.web.layer import group_of, say
+from {{cookiecutter.__package}}.web.manager import get_manager
 
+from .fakes import Listener, fail, inside
+from .redis_server import RedisServer
 from .waiting import within
 
-
-class FailingLayer(InMemoryChannelLayer):
-    """Fails as often as a test wants before it works; notes who joins groups."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failures: dict[str, int] = {}
-        self.added: asyncio.Queue[str] = asyncio.Queue()
-        self.joined = asyncio.Event()
-
-    def _fail(self, name: str) -> None:
-        if self.failures.get(name, 0):
-            self.failures[name] -= 1
-            raise ConnectionError(name)
-
-    async def new_channel(self, prefix: str = "specific") -> str:
-        self._fail("new_channel")
-        # As a layer does that asks a server.
-        await asyncio.sleep(0)
-        channel: str = await super().new_channel(prefix)
-        return channel
-
-    async def receive(self, channel: str) -> dict[str, Any]:
-        self._fail("receive")
-        message: dict[str, Any] = await super().receive(channel)
-        return message
-
-    async def group_add(self, group: str, channel: str) -> None:
-        self.added.put_nowait(group)
-        self._fail("group_add")
-        await super().group_add(group, channel)
-        self.joined.set()
-
-
-class Open:
-    """A door, and what came through it."""
-
-    def __init__(self) -> None:
-        self.layer = FailingLayer()
-        # No test waits for what a service does every ten seconds.
-        self.door = LayerDoor(MemoryBus(), self.layer, renew_seconds=0.01, retry_seconds=0.01)
-        self.door.listen(lambda room, _: self.heard.put_nowait(room), lambda: None)
-        self.door.publish = self.publish
-        self.heard: asyncio.Queue[str] = asyncio.Queue()
-        self.said: asyncio.Queue[object] = asyncio.Queue()
-        self.errors: list[Exception] = []
-
-    async def publish(self, _: str, body: object, *__: object) -> None:
-        if self.errors:
-            raise self.errors.pop()
-        self.said.put_nowait(body)
-
-    async def hears(self, room: str) -> None:
-        await self.door.send(room, Removed(user="ann"))
-        assert await within(f"an event of {room}", self.heard.get()) == room
-
-    async def says(self, body: str) -> None:
-        await self.layer.group_send(group_of("attic"), say("attic", body))
-        assert await within("what is said", self.said.get()) == body
+Say = Callable[..., Awaitable[None]]
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Open]:
-    one = Open()
-    yield one
-    await one.door.close()
+async def serving(database: None) -> AsyncIterator[ConnectionManager]:
+    """The manager of this process, started, with two rooms."""
+    get_manager.cache_clear()
+    manager = get_manager()
+    await manager.start()
+    for room in ("attic", "cellar"):
+        await manager.create_room(room)
+    yield manager
+    await manager.stop()
+    get_manager.cache_clear()
 
 
-@pytest.mark.parametrize("failing", ["new_channel", "group_add"])
-async def test_a_layer_that_fails_does_not_harm_the_bus_and_is_tried_again(
-    opened: Open, failing: str
+@pytest.fixture
+async def ann(serving: ConnectionManager) -> AsyncIterator[Listener]:
+    """A client in the room `attic`."""
+    async with inside(serving, Handshake()) as listener:
+        yield listener
+
+
+@pytest.fixture
+def layer() -> BaseChannelLayer:
+    return channel_layers["default"]
+
+
+@pytest.fixture
+def send(layer: BaseChannelLayer) -> Say:
+    """Send something to a room, as other Django code does."""
+
+    async def sending(body: str, room: str = "attic") -> None:
+        await within("the layer", layer.group_send(group_of(room), say(room, body)))
+
+    return sending
+
+
+async def count(manager: ConnectionManager, room: str) -> int:
+    """How many messages a room has."""
+    return len((await manager.messages(room, None, 50)).entries)
+
+
+async def test_what_is_said_in_turn_arrives_in_turn(ann: Listener, send: Say) -> None:
+    for number in range(20):
+        await send(f"{number}")
+    for number in range(20):
+        await ann.expect(f"{number}")
+
+
+async def test_a_room_that_is_slow_holds_up_no_other(
+    serving: ConnectionManager, ann: Listener, send: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened.layer.failures[failing] = 2
-    subscribing = opened.door.subscribe("attic")
-    [failure] = await asyncio.gather(subscribing, return_exceptions=True)
-    assert failure is None
-    await opened.hears("attic")
-    await within("the next try", opened.layer.joined.wait())
-    await opened.says("hello")
+    publish, go_on, heard = serving.publish, asyncio.Event(), asyncio.Event()
+
+    async def slow(room: str, *rest: str) -> str:
+        if room == "attic":
+            await go_on.wait()
+        position = await publish(room, *rest)
+        if room == "cellar":
+            heard.set()
+        return position
+
+    monkeypatch.setattr(serving, "publish", slow)
+    for body in ("one", "two"):
+        await send(body)
+    await send("elsewhere", "cellar")
+    await within("a message in another room", heard.wait())
+    assert await count(serving, "attic") == 0
+    go_on.set()
+    for body in ("one", "two"):
+        await ann.expect(body)
 
 
-async def test_a_layer_that_failed_is_heard_again(opened: Open) -> None:
-    opened.layer.failures["receive"] = 2
-    await opened.door.subscribe("attic")
-    await opened.says("hello")
-
-
-async def test_groups_are_renewed_though_one_fails(opened: Open) -> None:
-    await opened.door.subscribe("attic")
-    opened.layer.failures["group_add"] = 1
-    for _ in range(3):
-        assert await within("a renewal", opened.layer.added.get()) == group_of("attic")
-    await opened.says("hello")
-
-
-async def test_rooms_that_begin_at_once_share_a_channel(opened: Open) -> None:
-    await asyncio.gather(*(opened.door.subscribe(f"room-{number}") for number in range(5)))
-    channels = {channel for group in opened.layer.groups.values() for channel in group}
-    assert channels == {opened.door.channel}
-
-
-async def test_a_room_that_was_left_is_left_unless_somebody_came(
-    opened: Open, monkeypatch: pytest.MonkeyPatch
+async def test_what_waits_for_a_room_is_bounded(
+    serving: ConnectionManager,
+    ann: Listener,
+    send: Say,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await opened.door.subscribe("attic")
-    await opened.door.unsubscribe("attic")
-    assert group_of("attic") not in opened.layer.groups
-    assert await within("the renewals", asyncio.sleep(0.05, result=True))
-    assert group_of("attic") not in opened.layer.groups
-    await opened.door.subscribe("attic")
-    monkeypatch.setattr(opened.door.bus, "unsubscribe", opened.door.subscribe)
-    await opened.door.unsubscribe("attic")
-    await opened.says("hello")
-
-
-async def test_what_others_send_is_passed_over(opened: Open) -> None:
-    await opened.door.subscribe("attic")
-    await opened.layer.group_send(group_of("attic"), {"type": "of.another.application"})
-    await opened.says("hello")
+    monkeypatch.setattr(layers, "_MOST_WAITING", 2)
+    # The first is under way once the event loop has run.
+    for body in ("one", "two", "too much", "too much"):
+        await send(body)
+    for body in ("one", "two"):
+        await ann.expect(body)
+    assert caplog.text.count("Too much waits for the room 'attic'") == 2
+    await send("three")
+    await ann.expect("three")
 
 
 async def test_a_failure_to_say_does_not_end_it(
-    opened: Open, caplog: pytest.LogCaptureFixture
+    serving: ConnectionManager,
+    ann: Listener,
+    send: Say,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    opened.errors = [RuntimeError("broken")]
-    await opened.door.subscribe("attic")
-    await opened.layer.group_send(group_of("attic"), say("attic", "lost"))
-    await opened.says("next")
+    with monkeypatch.context() as patched:
+        failed = fail(patched, serving, "publish", RuntimeError("broken"))
+        await send("lost")
+        await within("the failure", failed.wait())
+    await send("next")
+    await ann.expect("next")
     assert "RuntimeError: broken" in caplog.text
+
+
+async def test_what_is_said_in_the_background_is_of_no_request(
+    serving: ConnectionManager, ann: Listener, send: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request: ContextVar[str] = ContextVar("request", default="none")
+    publish, seen = serving.publish, []
+
+    async def note(*what: str) -> str:
+        seen.append(request.get())
+        return await publish(*what)
+
+    monkeypatch.setattr(serving, "publish", note)
+    request.set("one")
+    await send("hello")
+    await ann.expect("hello")
+    assert seen == ["none"]
+
+
+async def test_other_event_loops_say_it_too(ann: Listener, layer: BaseChannelLayer) -> None:
+    sending = async_to_sync(layer.group_send)
+    await asyncio.to_thread(sending, group_of("attic"), say("attic", "hello"))
+    await ann.expect("hello")
+
+
+async def test_a_process_that_does_not_serve_says_it_at_once(
+    make_manager: Callable[..., ConnectionManager],
+    redis_server: RedisServer,
+    settings: Settings,
+    send: Say,
+) -> None:
+    elsewhere = make_manager(redis_url=redis_server.url)
+    settings.SERVICE = elsewhere.config
+    await elsewhere.create_room("attic")
+    get_manager.cache_clear()
+    await send("hello")
+    assert await count(elsewhere, "attic") == 1
+    get_manager.cache_clear()
+
+
+async def test_other_groups_go_on_as_ever(layer: BaseChannelLayer) -> None:
+    channel = await layer.new_channel()
+    await layer.group_add("orders", channel)
+    await layer.group_send("orders", {"type": "order.paid", "n": 7})
+    received = await within("the message", layer.receive(channel))
+    assert received == {"type": "order.paid", "n": 7}
+    await layer.group_discard("orders", channel)

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,24 @@ from channels.layers import channel_layers
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
+from pytest_django import Settings
 
 from {{cookiecutter.__package}}.rooms.auth.handshake import Handshake
 from {{cookiecutter.__package}}.rooms.auth.identities import Identity
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
-from {{cookiecutter.__package}}.web.layer import LayerDoor, group_of, say
+from {{cookiecutter.__package}}.web.layer import group_of, say
 from {{cookiecutter.__package}}.web.manager import get_manager, with_manager
 from {{cookiecutter.__package}}.web.models import Room
 from {{cookiecutter.__package}}.web.sessions import SessionUsers
 
 from ..configs import clean_environment
-from ..conftest import make_layer
 from ..processes import KEYS, PROCESS_TIMEOUT, serving, started
 from ..redis_server import RedisServer
 from ..serving import Start
 from ..waiting import PROCESS_LIMIT_SECONDS, within
-from .service import Service
+from .counts import read, since, told
+from .service import KEY, Service
 
 pytestmark = PROCESS_TIMEOUT
 MANAGE = (sys.executable, str(Path("manage.py").absolute()))
@@ -250,26 +252,31 @@ async def test_what_no_process_understands_is_passed_over(own_service: Service) 
         await ann.expect_message("next")
 
 
-async def test_what_every_process_is_sent_is_said_once(
-    start: Start, make_manager: Callable[..., ConnectionManager], redis_server: RedisServer
+async def test_what_is_sent_to_a_group_is_said_by_one_process_alone(
+    tmp_path: Path, redis_server: RedisServer
 ) -> None:
-    managers = [make_manager(redis_url=redis_server.url) for _ in range(2)]
-    layer = make_layer(managers[0].config)
-    async with (
-        start(managers[0]) as one,
-        start(managers[1]) as other,
-        one.join("ann") as ann,
-        other.join("bea") as bea,
-    ):
+    async with AsyncExitStack() as stack:
+        services = []
+        for _ in range(3):
+            starting = serving(tmp_path, REDIS_URL=redis_server.url)
+            _, service = await stack.enter_async_context(starting)
+            services.append(service)
+        answer = await services[0].call("POST", "/rooms", headers=KEY, json={"name": "attic"})
+        assert answer.status_code == 201
+        ann = await stack.enter_async_context(services[0].join("ann"))
+        bea = await stack.enter_async_context(services[1].join("bea"))
         await ann.expect("joined", user="bea")
-        await layer.group_send(group_of("lobby"), say("lobby", "hello"))
-        for manager in managers:
-            assert isinstance(manager.backend.bus, LayerDoor)
-            await layer.send(manager.backend.bus.channel, say("lobby", "done"))
+        script = SAID.format(rooms=["lobby", "attic"])
+        code, printed = await manage(tmp_path, redis_server.url, "shell", "-c", script)
+        assert code == 0, printed
+        counts = [read((await one.call("GET", "/metrics")).text) for one in services]
+        said = [float(printed.split()[-1]), *(one["rooms_messages_in_total"] for one in counts)]
+        assert sorted(said) == [0, 0, 0, 2], "each message is said once"
         for client in (ann, bea):
-            for body in ("hello", "done", "done"):
-                await client.expect_message(body)
-    await layer.flush()
+            await client.expect_message("to lobby")
+        # Nobody is there, in no process.
+        answer = await services[2].call("GET", "/rooms/attic/messages", headers=KEY)
+        assert [one["body"] for one in answer.json()["messages"]] == ["to attic"]
 
 
 async def test_synchronous_code_publishes(own_service: Service) -> None:
@@ -306,6 +313,45 @@ from channels.layers import get_channel_layer
 from {{cookiecutter.__package}}.web.layer import group_of, say
 
 async_to_sync(get_channel_layer().group_send)(group_of("lobby"), say("lobby", "from {}"))
+"""
+
+
+async def test_a_process_that_serves_says_it_for_the_others(
+    start: Start,
+    make_manager: Callable[..., ConnectionManager],
+    redis_server: RedisServer,
+    settings: Settings,
+) -> None:
+    others = [make_manager(redis_url=redis_server.url) for _ in range(2)]
+    settings.SERVICE = others[0].config
+    get_manager.cache_clear()
+    before = told()
+    async with (
+        start(get_manager()),
+        start(others[0]) as one,
+        start(others[1]) as other,
+        one.join("ann") as ann,
+        other.join("bea") as bea,
+    ):
+        await ann.expect("joined", user="bea")
+        await channel_layers["default"].group_send(group_of("lobby"), say("lobby", "hello"))
+        for client in (ann, bea):
+            await client.expect_message("hello")
+    # All three count in one place.
+    assert since(before)["rooms_messages_in_total"] == 1
+    get_manager.cache_clear()
+
+
+SAID = """
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from {{cookiecutter.__package}}.rooms import metrics
+from {{cookiecutter.__package}}.web.layer import group_of, say
+
+for room in {rooms}:
+    async_to_sync(get_channel_layer().group_send)(group_of(room), say(room, "to " + room))
+[counted] = metrics.MESSAGES_IN.collect()
+print(counted.samples[0].value)
 """
 
 

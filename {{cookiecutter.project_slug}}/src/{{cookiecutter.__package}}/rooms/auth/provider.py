@@ -9,7 +9,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 
 import jwt
 
-from ..clock import Clock
+from ..clock import Clock, SystemClock
 from ..config import ServiceConfig
 from ..errors import UnavailableError
 from .handshake import Handshake
@@ -180,10 +180,11 @@ class Provider(Authenticator):
         return _EveryRoom() if "*" in rooms else tuple(rooms)
 
 
-def providers(config: ServiceConfig, clock: Clock) -> list[Authenticator]:
+def providers(config: ServiceConfig, clock: Clock | None = None) -> list[Authenticator]:
     """Make the authenticator for the identity provider of the settings, if there is one."""
     if config.jwks_url is None:
         return []
+    clock = clock or SystemClock()
     return [Provider(config, ProviderKeys(config.jwks_url, clock), clock)]
 
 

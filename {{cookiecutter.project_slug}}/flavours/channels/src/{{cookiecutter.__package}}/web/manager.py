@@ -7,8 +7,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync
-from channels import DEFAULT_CHANNEL_LAYER
-from channels.layers import BaseChannelLayer, channel_layers
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -24,7 +22,6 @@ from ..rooms.manager import ConnectionManager
 from ..rooms.service import Service
 from ..rooms.tuning import DEFAULT, Tuning
 from ..service import make_service
-from .layer import LayerDoor
 from .run_context import RunContext
 from .sessions import SessionUsers
 from .store import DjangoRoomStore
@@ -34,16 +31,12 @@ T = TypeVar("T")
 
 def build_manager(
     config: Config,
-    layer: BaseChannelLayer | None = None,
     service: Service | None = None,
     *,
     clock: Clock | None = None,
     tuning: Tuning = DEFAULT,
 ) -> ConnectionManager:
-    """Build the connection manager that these settings ask for.
-
-    `layer` is the default channel layer, and `service` yours, unless a test has its own.
-    """
+    """Build the connection manager that these settings ask for; `service` is yours by default."""
     service = make_service(config) if service is None else service
     if service.authenticators is None:
         authenticators = [
@@ -53,24 +46,20 @@ def build_manager(
             Guests(allowed=config.guests),
         ]
         service = replace(service, authenticators=authenticators)
-    layer = channel_layers[DEFAULT_CHANNEL_LAYER] if layer is None else layer
     backend: Backend
     if config.redis_url is None:
         backend = memory_backend(config.history)
     else:
         backend = redis_backend(config.redis_url, config.redis_prefix, config.history)
-    door = LayerDoor(backend.bus, layer)
-    manager = ConnectionManager(
+    return ConnectionManager(
         config,
         DjangoRoomStore(),
-        replace(backend, bus=door),
+        backend,
         service=service,
         run=RunContext,
         clock=clock,
         tuning=tuning,
     )
-    door.publish = manager.publish
-    return manager
 
 
 @cache
@@ -91,24 +80,22 @@ def manager_of(request: HttpRequest) -> ConnectionManager:
     return manager
 
 
-def with_manager(call: Callable[[ConnectionManager], Coroutine[Any, Any, T]]) -> T:
-    """Call the manager from synchronous code.
+async def call_manager(call: Callable[[ConnectionManager], Coroutine[Any, Any, T]]) -> T:
+    """Call the manager from any event loop.
 
     In a process that serves, it is that process's. Elsewhere, in a command for example, it is one
     for this call, which reaches the others by Redis.
     """
+    loop = get_manager().loop
+    if loop is asyncio.get_running_loop():
+        return await call(get_manager())
+    if loop is not None:
+        there = asyncio.run_coroutine_threadsafe(call(get_manager()), loop)
+        return await asyncio.wrap_future(there)
+    async with build_own() as manager:
+        return await call(manager)
 
-    async def calling() -> T:
-        loop = get_manager().loop
-        if loop is asyncio.get_running_loop():
-            return await call(get_manager())
-        if loop is not None:
-            there = asyncio.run_coroutine_threadsafe(call(get_manager()), loop)
-            return await asyncio.wrap_future(there)
-        manager = build_own()
-        try:
-            return await call(manager)
-        finally:
-            await manager.stop()
 
-    return async_to_sync(calling)()
+def with_manager(call: Callable[[ConnectionManager], Coroutine[Any, Any, T]]) -> T:
+    """Call the manager from synchronous code; see `call_manager`."""
+    return async_to_sync(call_manager)(call)

@@ -46,15 +46,14 @@ ROOT_URLCONF = f"{__package__}.urls"
 ASGI_APPLICATION = f"{__package__}.asgi.application"
 
 # What other Django code publishes through: see layer.py.
-CHANNEL_LAYERS: dict[str, dict[str, object]] = {
-    "default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-}
+_layer: dict[str, object] = {"behind": "channels.layers.InMemoryChannelLayer"}
 if SERVICE.redis_url is not None:
-    _keyspace = Keyspace.of(SERVICE.redis_url, SERVICE.redis_prefix)
-    CHANNEL_LAYERS["default"] = {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [SERVICE.redis_url], "prefix": _keyspace.channel("layer:")},
+    _layer = {
+        "behind": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "hosts": [SERVICE.redis_url],
+        "prefix": Keyspace.of(SERVICE.redis_url, SERVICE.redis_prefix).channel("layer:"),
     }
+CHANNEL_LAYERS = {"default": {"BACKEND": f"{__package__}.layer.RoomLayer", "CONFIG": _layer}}
 
 TEMPLATES = [
     {
