@@ -1,7 +1,7 @@
 """Services that are broken on purpose, by what they break; their own tests must notice."""
 
-from . import client, closes, limits, members, messages, processes, secrets, telemetry
+from . import callers, client, closes, limits, members, messages, processes, secrets, telemetry
 from .mutant import Mutant
 
-GROUPS = (closes, messages, members, processes, limits, secrets, telemetry, client)
+GROUPS = (closes, messages, members, callers, processes, limits, secrets, telemetry, client)
 MUTANTS: list[Mutant] = [mutant for group in GROUPS for mutant in group.MUTANTS]

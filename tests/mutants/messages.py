@@ -109,7 +109,7 @@ MUTANTS = [
     ),
     Mutant(
         "a message that is told and not kept reaches nobody",
-        [remove("Stream.apply", "self.fanout.tell_others(...)")],
+        [remove("Stream.apply", "self.fanout.tell_all(...)")],
         "contract/test_processes.py::test_what_is_only_told_reaches_who_is_here_and_is_not_kept",
     ),
     # Coming back.

@@ -76,8 +76,8 @@ async def test_what_is_told_to_nobody_is_logged(
     attic: ConnectionManager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     fail(monkeypatch, attic.backend.bus, "send")
-    await attic.broadcast("attic", frames.Pong())
-    assert "could not be told of 'ephemeral'" in caplog.text
+    await attic.end_session("of ann")
+    assert "could not be told of 'session-ended'" in caplog.text
 
 
 @pytest.mark.parametrize("tuning", [Tuning(bell_seconds=0.01)])

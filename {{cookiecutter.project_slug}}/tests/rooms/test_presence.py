@@ -22,6 +22,9 @@ async def test_members_are_users(presence: Presence) -> None:
     assert await presence.join("attic", "bea", "2") is None
     assert await presence.join("attic", "a name with spaces", "3")
     assert await members(presence) == ["a name with spaces", "bea"]
+    for user, is_there in (("bea", True), ("a name with spaces", True), ("ann", False)):
+        assert await presence.has("attic", user) is is_there
+    assert not await presence.has("cellar", "bea")
     assert await presence.leave("attic", "1") is None
     assert await presence.leave("attic", "1") is None, "a connection leaves once"
     went = await presence.leave("attic", "2")

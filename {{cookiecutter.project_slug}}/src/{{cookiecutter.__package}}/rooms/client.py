@@ -76,8 +76,10 @@ class Rooms(Protocol):
     def end(self, connection: Connection, close: CloseRow | None) -> None:
         """Close a connection."""
 
-    async def broadcast(self, room: str, frame: frames.Frame, *, but: str = "") -> None:
-        """Send a frame to those who are in a room, but to one connection."""
+    async def broadcast_from(
+        self, connection: Connection, frame: frames.Frame, *, to_self: bool
+    ) -> None:
+        """Send a frame to those who are in a client's room."""
 
     async def publish_from(
         self, connection: Connection, body: JsonValue, message_id: str | None
@@ -137,7 +139,7 @@ class Client(Generic[State]):
         """
         _check(frame)
         if not self._is_cut_off:
-            await self._rooms.broadcast(self.room, frame, but="" if to_self else self.id)
+            await self._rooms.broadcast_from(self._connection, frame, to_self=to_self)
 
     async def publish(self, body: JsonValue, id: str | None = None) -> str | None:  # noqa: A002
         """Say something to the room in this user's name; its position.

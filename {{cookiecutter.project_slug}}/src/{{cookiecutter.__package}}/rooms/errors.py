@@ -91,15 +91,6 @@ class RoomNotFoundError(RoomsError):
         super().__init__(f"There is no room {room[:64]!r}.")
 
 
-class MemberNotFoundError(RoomsError):
-    """Nobody of this name is in the room."""
-
-    kind = Kind.NOT_FOUND
-
-    def __init__(self, room: str, user: str) -> None:
-        super().__init__(f"{user[:64]!r} is not in the room {room!r}.")
-
-
 class MessageTooLargeError(RoomsError):
     """The message has more bytes than may be said."""
 

@@ -24,21 +24,15 @@ from .connections.telemetry import record_delivery, record_end, record_message
 from .connections.transport import Transport
 from .delivery.keeper import StreamKeeper
 from .entrance import Entrance
-from .errors import (
-    MemberNotFoundError,
-    MessageTooLargeError,
-    Refused,
-    RoomNotFoundError,
-    UnavailableError,
-)
+from .errors import Refused, RoomNotFoundError, UnavailableError
 from .handling import Handling
 from .history import History, read_history
 from .inbound import InboundFrames
 from .names import is_room_name
 from .protocol import frames
 from .protocol.closes import Advice, Close, CloseConnection, CloseRow
-from .protocol.events import EVERYWHERE, Ephemeral, Removed, RoomDeleted, SessionEnded
-from .registry import RoomRegistry
+from .protocol.events import EVERYWHERE, Ephemeral, RoomDeleted, SessionEnded
+from .publishing import Publishing
 from .service import Parts, Service
 from .tasks import RunContext, end_tasks
 from .tuning import DEFAULT, Tuning
@@ -50,7 +44,7 @@ _BARE = Service()
 _Part = TypeVar("_Part")
 
 
-class ConnectionManager(RoomRegistry):
+class ConnectionManager(Publishing):
     """Lets clients into rooms, passes on what they say, and ends their connections.
 
     Publishing never waits for a client. All methods belong to one event loop.
@@ -67,8 +61,7 @@ class ConnectionManager(RoomRegistry):
         clock: Clock | None = None,
         tuning: Tuning = DEFAULT,
     ) -> None:
-        super().__init__(config, store, clock, tuning)
-        self.backend = backend
+        super().__init__(config, store, backend, clock, tuning)
         self.service = service
         authenticators = service.authenticators
         if authenticators is None:
@@ -86,7 +79,13 @@ class ConnectionManager(RoomRegistry):
         )
         limit = config.outbox_bytes
         self._streams = StreamKeeper(
-            backend, store, self._roster, self.end, held_bytes=limit, tuning=tuning
+            backend,
+            store,
+            self._roster,
+            self.end,
+            rows=service.rows,
+            held_bytes=limit,
+            tuning=tuning,
         )
         self._handling = Handling(service.handlers, self, run, debug=config.debug)
         self._entrance = Entrance(
@@ -205,21 +204,6 @@ class ConnectionManager(RoomRegistry):
         await self._streams.send(name, RoomDeleted())
         await self.backend.log.delete(name)
 
-    async def remove_user(self, room: str, user: str) -> None:
-        """Close all connections of a user in a room, in whatever process.
-
-        Raises:
-            RoomNotFoundError: there is no such room.
-            MemberNotFoundError: the user is not in it.
-        """
-        found = await self.existing_room(room)
-        went = await self.backend.presence.remove(room, user)
-        if went is None:
-            raise MemberNotFoundError(room, user)
-        await self._streams.send(room, Removed(user=user))
-        if found.presence:
-            await self._streams.send(room, went)
-
     async def end_session(self, session: str) -> None:
         """Close all connections of a session, in whatever process and room."""
         await self._streams.send(EVERYWHERE, SessionEnded(session=session))
@@ -265,8 +249,7 @@ class ConnectionManager(RoomRegistry):
             UnavailableError: it was not said, or nobody knows. Said again with the same
                 `message_id`, it is said once.
         """
-        self._check_size(body)
-        await self.existing_room(room)
+        await self._checked(room, frames.Message(body=body))
         try:
             return await self._publish(room, body, sender, message_id)
         except CloseConnection as error:
@@ -301,14 +284,12 @@ class ConnectionManager(RoomRegistry):
         await self.existing_room(room)
         return await read_history(self.backend.log, room, after, limit)
 
-    async def broadcast(self, room: str, frame: frames.Frame, *, but: str = "") -> None:
-        """Send a frame to all who are in a room now, in whatever process; it is not kept.
-
-        `but` is the `id` of a connection that does not get it. It is for what is soon of no use,
-        such as who is writing: some may not get it.
-        """
-        text = frames.encode(frame).text
-        await self._streams.send(room, Ephemeral(text=text, but=but))
+    async def broadcast_from(
+        self, connection: Connection, frame: frames.Frame, *, to_self: bool
+    ) -> None:
+        """Send a frame to all who are in a client's room now, in whatever process."""
+        event = Ephemeral(text=frames.encode(frame).text, but="" if to_self else connection.id)
+        await self._streams.send(connection.room, event)
 
     def spawn(self, work: Coroutine[Any, Any, None], room: str | None = None) -> asyncio.Task[None]:
         """Run something until a room's last client has left this process.
@@ -428,7 +409,7 @@ class ConnectionManager(RoomRegistry):
             room, sender, body, message_id, connection
         )
         if message:
-            self._check_size(body)
+            self.check_size(frames.Message(body=body))
         at = rfc3339(self.clock.time())
         text = frames.encode_payload(sender, body, at, message_id)
         # No user name has a line break.
@@ -445,11 +426,6 @@ class ConnectionManager(RoomRegistry):
         self._streams.tell(connection)
         if not connection.send(frames.encode(frame)):
             self.end(connection, Close.READS_TOO_SLOWLY)
-
-    def _check_size(self, body: JsonValue) -> None:
-        size = frames.encode(frames.Message(body=body)).size
-        if size > self.config.max_message_bytes:
-            raise MessageTooLargeError(size, self.config.max_message_bytes)
 
     def _retry_after(self, connection: Connection, close: CloseRow | None) -> float | None:
         if close is Close.TOO_MANY_MESSAGES:

@@ -12,6 +12,8 @@ from .errors import NameTakenError, ReaderTokenError, RoomNotFoundError, WrongPa
 from .names import is_room_name
 from .tuning import DEFAULT, Tuning
 
+# How long a token is good, in seconds, if nobody says.
+DEFAULT_TTL = 3600
 # A good hash takes about 100 MiB while it is made.
 _HASHES_AT_ONCE = 4
 
@@ -83,6 +85,16 @@ class RoomRegistry:
                 raise WrongPasswordError(room)
             self._guesses.forget(address, room)
         return self.tokens.issue(user, room, ttl, publish=publish)
+
+    async def token(
+        self, room: str, user: str, ttl: int = DEFAULT_TTL, *, publish: bool = True
+    ) -> str:
+        """Sign a token with which a user may enter a room, for `ttl` seconds.
+
+        Raises:
+            RoomNotFoundError: there is none of this name.
+        """
+        return await self.issue_token(room, user, ttl, address=None, publish=publish)
 
     async def ensure_rooms(self) -> None:
         """Make sure that the rooms of the settings exist."""

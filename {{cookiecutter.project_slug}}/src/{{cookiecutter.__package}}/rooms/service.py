@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from .auth.identities import Authenticator
 from .handler import RoomHandler
+from .protocol.closes import Close, CloseRow
 from .protocol.own import Declared, sent_frames
 from .tasks import RunContext
 
@@ -39,6 +40,12 @@ class Service:
     handlers: Sequence[RoomHandler[Any, Any]] = ()
     authenticators: Sequence[Authenticator] | None = None
     resources: Sequence[Resource] = ()
+
+    @property
+    def rows(self) -> dict[str, CloseRow]:
+        """Every row of the close tables, by its name."""
+        tables = (Close, *(handler.closes for handler in self.handlers if handler.closes))
+        return {row.name: row for table in tables for row in table}
 
     def declared(self, package: str) -> Declared:
         """Collect what the handlers add to the protocol, and the frames to clients in a package.

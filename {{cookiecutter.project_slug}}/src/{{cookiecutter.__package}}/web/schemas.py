@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..rooms.history import History
 from ..rooms.names import SERVICE_USER, RoomName, UserName
 from ..rooms.protocol.frames import Body, MessageEvent, MessageId, encode_entry
+from ..rooms.protocol.reserved import OwnFrame
+from ..rooms.registry import DEFAULT_TTL
 
-DEFAULT_TTL = 3600
 MAX_TTL = 86_400
 DEFAULT_MESSAGES = 50
 MAX_MESSAGES = 1_000
@@ -66,6 +67,16 @@ class SaidMessage(BaseModel):
     """Where the message stands in the room's log."""
 
     position: str
+
+
+class NewFrame(BaseModel):
+    """A frame that is not kept, for everyone in a room now or for one user.
+
+    Its `type` is none of the service's own.
+    """
+
+    frame: OwnFrame
+    user: UserName | None = None
 
 
 class RoomMembers(BaseModel):

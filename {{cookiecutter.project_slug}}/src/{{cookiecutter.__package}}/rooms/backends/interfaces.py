@@ -146,6 +146,9 @@ class Presence(Protocol):
     async def members(self, room: str) -> PresenceSnapshot:
         """Name the members."""
 
+    async def has(self, room: str, user: str) -> bool:
+        """Whether a user is a member."""
+
     async def heartbeat(self, room: str) -> Heartbeat:
         """Tell that this process lives, and strike off the members of those that don't."""
 

@@ -179,6 +179,10 @@ class MemoryPresence:
         members = self._members(room)
         return PresenceSnapshot(members.version, list(members.counts))
 
+    async def has(self, room: str, user: str) -> bool:
+        """Whether a user is a member."""
+        return user in self._members(room).counts
+
     async def heartbeat(self, room: str) -> Heartbeat:
         """Find nobody dead: they would have died with this process."""
         removed = tuple(one for one, where in self._removed.items() if where == room)

@@ -93,21 +93,26 @@ class Fanout:
             asyncio.get_running_loop().call_soon(self._end_round, 0, _MOST_ROUNDS)
         self._untold.append(frame)
 
-    def tell_others(self, frame: frames.Encoded, but: str) -> None:
-        """Send a frame to the members, but to the connection of this `id`."""
-        if speaker := next((one for one in self._live if one.id == but), None):
-            self.tell(speaker)
-        self.tell_live(frame)
-        if speaker:
-            self._known[speaker] = len(self._untold)
+    def tell_all(self, frame: frames.Encoded, but: str = "") -> None:
+        """Send a frame to the members, and to connections that are told what came before.
 
-    def tell_all(self, frame: frames.Encoded) -> None:
-        """Send a frame to the members, and to connections that are told what came before."""
+        `but` is the `id` of a connection that is passed over.
+        """
+        if left_out := but and next((one for one in self._live if one.id == but), None):
+            self.tell(left_out)
         self.tell_live(frame)
-        for connection, buffer in list(self._held.items()):
-            if connection.opened:
+        if left_out:
+            self._known[left_out] = len(self._untold)
+        for connection in [one for one in self._held if one.id != but]:
+            self.tell_one(connection, frame)
+
+    def tell_one(self, connection: Connection, frame: frames.Encoded) -> None:
+        """Send a frame to a connection that has its welcome, behind what waits for it."""
+        self.tell(connection)
+        if connection.opened:
+            if buffer := self._held.get(connection):
                 buffer.make_room(frame.size)
-                self._tell_each(connection, [frame])
+            self._tell_each(connection, [frame])
 
     async def reached(self, position: Position, seconds: float) -> bool:
         """Wait until a message was passed on; False if that took too long."""

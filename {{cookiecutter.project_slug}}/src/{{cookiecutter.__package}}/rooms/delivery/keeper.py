@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -10,7 +10,7 @@ from ..backends.interfaces import Appended, Backend, Room, RoomStore
 from ..connections.connection import Connection
 from ..connections.roster import Roster
 from ..errors import LogLostError, UnavailableError
-from ..protocol.closes import Close
+from ..protocol.closes import Close, CloseRow
 from ..protocol.events import Entry, Event, Removed, RoomDeleted, SessionEnded
 from ..tasks import end_tasks
 from ..tuning import Tuning
@@ -30,14 +30,16 @@ class StreamKeeper:
         backend: Backend,
         store: RoomStore,
         roster: Roster,
-        end: Callable[[Connection, Close], None],
+        end: Callable[[Connection, CloseRow], None],
         *,
+        rows: Mapping[str, CloseRow],
         held_bytes: int,
         tuning: Tuning,
     ) -> None:
         self._links = Links(backend, end, held_bytes, tuning)
         self._store = store
         self._roster = roster
+        self._rows = rows
         self._end = end
         self._tuning = tuning
         self._streams: dict[str, Stream] = {}
@@ -181,8 +183,11 @@ class StreamKeeper:
                 theirs = [one for one in self._roster.everyone() if one.session == event.session]
                 self._end_all(theirs, Close.REMOVED)
             case Removed():
-                theirs = [one for one in self._roster.members(room) if one.user == event.user]
-                self._end_all(theirs, Close.REMOVED)
+                # A connection that is not admitted yet has an empty name.
+                members = self._roster.members(room) if event.user else []
+                theirs = [one for one in members if one.user == event.user]
+                # Another release may have rows that this one does not know.
+                self._end_all(theirs, self._rows.get(event.close, Close.REMOVED))
             case RoomDeleted():
                 self._end_all(self._roster.members(room), Close.ROOM_CLOSED)
                 if stream := self._find(room):
@@ -191,6 +196,6 @@ class StreamKeeper:
                 if stream := self._find(room):
                     stream.apply(event)
 
-    def _end_all(self, connections: Iterable[Connection], close: Close) -> None:
+    def _end_all(self, connections: Iterable[Connection], close: CloseRow) -> None:
         for connection in connections:
             self._end(connection, close)

@@ -8,7 +8,7 @@ from .. import metrics
 from ..backends.interfaces import Backend
 from ..connections.connection import Connection
 from ..errors import UnavailableError
-from ..protocol.closes import Close
+from ..protocol.closes import CloseRow
 from ..protocol.events import Event
 from ..tuning import Tuning
 from .departures import Departures
@@ -27,7 +27,7 @@ class Links:
     def __init__(
         self,
         backend: Backend,
-        end: Callable[[Connection, Close], None],
+        end: Callable[[Connection, CloseRow], None],
         max_bytes: int,
         tuning: Tuning,
     ) -> None:

@@ -11,7 +11,7 @@ from ..connections.connection import Connection
 from ..errors import UnavailableError
 from ..protocol import frames
 from ..protocol.closes import Close, CloseConnection
-from ..protocol.events import Entry, Ephemeral, MemberJoined, MemberLeft
+from ..protocol.events import Direct, Entry, Ephemeral, Told
 from ..protocol.positions import Position
 from .fanout import Fanout
 from .links import Links
@@ -94,14 +94,18 @@ class Stream:
                 await self._links.send(name, came)
         return came is not None
 
-    def apply(self, event: Entry | MemberJoined | MemberLeft | Ephemeral) -> None:
+    def apply(self, event: Entry | Told) -> None:
         """Pass on what happened; repair the stream if something before it is missing."""
+        done = True
         match event:
             case Entry():
                 done = self.fanout.apply(event)
             case Ephemeral():
-                self.fanout.tell_others(frames.as_frame(event.text), event.but)
-                done = True
+                self.fanout.tell_all(frames.as_frame(event.text), event.but)
+            case Direct():
+                frame = frames.as_frame(event.text)
+                for connection in [one for one in self.connections if one.user == event.user]:
+                    self.fanout.tell_one(connection, frame)
             case _:
                 done = self.members.apply(event)
         if not done:
@@ -166,7 +170,8 @@ class Stream:
                 # In one place and in one form at a time, as it counts once.
                 seen = page.entries[0].position
                 frame = frames.encode_entry(page.entries.pop(0))
-                await self._make_room(connection, frame.size)
+                # The rest is for what is told meanwhile, and not kept.
+                await self._make_room(connection, frame.size + self._page_bytes)
                 connection.send(frame)
                 metrics.DELIVERIES.inc()
             await self.reach(page.newest)

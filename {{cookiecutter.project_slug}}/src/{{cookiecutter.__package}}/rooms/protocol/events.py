@@ -55,11 +55,23 @@ class Ephemeral(_Event):
     but: str = ""
 
 
+class Direct(_Event):
+    """A frame, as JSON, for one user's connections; it is not kept.
+
+    It is no field of `Ephemeral`: a release that ignored that would send the frame to everyone.
+    """
+
+    kind: Literal["direct"] = "direct"
+    text: str
+    user: str
+
+
 class Removed(_Event):
-    """A user's connections are to be closed."""
+    """A user's connections are to be closed, with a row of the close table."""
 
     kind: Literal["removed"] = "removed"
     user: str
+    close: str = "REMOVED"
 
 
 class RoomDeleted(_Event):
@@ -75,7 +87,8 @@ class SessionEnded(_Event):
     session: str
 
 
-Event = Entry | MemberJoined | MemberLeft | Ephemeral | Removed | RoomDeleted | SessionEnded
+Told = MemberJoined | MemberLeft | Ephemeral | Direct
+Event = Entry | Told | Removed | RoomDeleted | SessionEnded
 events: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 # What concerns every room goes by this name, which no room can have.

@@ -22,17 +22,21 @@ from .events import Entry
 PROTOCOL = "rooms.v1"
 
 
-def _finite(body: JsonValue) -> JsonValue:
-    if isinstance(body, str):
-        return body
+_STRICT: Any = {"allow_nan": False, "ensure_ascii": False}
+
+
+def _encodable(body: JsonValue) -> JsonValue:
     try:
-        json.dumps(body, allow_nan=False)
+        text = body if isinstance(body, str) else json.dumps(body, **_STRICT)
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text must not have half of a surrogate pair") from None
     except ValueError:
         raise ValueError("numbers must be finite and no larger than 1.8e308") from None
     return body
 
 
-Body = Annotated[JsonValue, AfterValidator(_finite)]
+Body = Annotated[JsonValue, AfterValidator(_encodable)]
 ErrorCode = Literal["invalid-message", "invalid-token", "refused", "unavailable"]
 MessageId = Annotated[str, Field(max_length=64)]
 

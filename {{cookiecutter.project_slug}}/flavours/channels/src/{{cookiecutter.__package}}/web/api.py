@@ -22,6 +22,7 @@ from .schemas import (
     CreatedRoom,
     Health,
     IssuedToken,
+    NewFrame,
     NewMessage,
     NewRoom,
     Problem,
@@ -158,6 +159,22 @@ async def say(request: HttpRequest, room: str, message: NewMessage) -> Status[Sa
     """Say something to a room."""
     position = await manager_of(request).publish(room, message.body, message.sender, message.id)
     return Status(202, SaidMessage(position=position))
+
+
+@api.post(
+    "/rooms/{room}/frames",
+    tags=["rooms"],
+    auth=RequireKey(),
+    response={202: None, **dict.fromkeys((401, 404, 413, 422), Problem)},
+)
+async def send_frame(request: HttpRequest, room: str, body: NewFrame) -> Status[None]:
+    """Send a frame that is not kept to everyone in a room now, or to one user."""
+    manager = manager_of(request)
+    if body.user is None:
+        await manager.broadcast(room, body.frame)
+    else:
+        await manager.send_to_user(room, body.user, body.frame)
+    return Status(202, None)
 
 
 @api.delete(

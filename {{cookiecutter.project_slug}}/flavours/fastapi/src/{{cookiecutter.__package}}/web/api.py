@@ -12,6 +12,7 @@ from .schemas import (
     CreatedRoom,
     Health,
     IssuedToken,
+    NewFrame,
     NewMessage,
     NewRoom,
     Problem,
@@ -112,6 +113,22 @@ async def say(room: str, message: NewMessage, manager: Manager) -> SaidMessage:
     """Say something to a room."""
     position = await manager.publish(room, message.body, message.sender, message.id)
     return SaidMessage(position=position)
+
+
+@router.post(
+    "/rooms/{room}/frames",
+    status_code=202,
+    response_class=Response,
+    tags=["rooms"],
+    dependencies=[RequireKey],
+    responses={**_401_404, 413: {"model": Problem}},
+)
+async def send_frame(room: str, request: NewFrame, manager: Manager) -> None:
+    """Send a frame that is not kept to everyone in a room now, or to one user."""
+    if request.user is None:
+        await manager.broadcast(room, request.frame)
+    else:
+        await manager.send_to_user(room, request.user, request.frame)
 
 
 @router.delete(

@@ -66,6 +66,11 @@ class RedisPresence:
         newest, members = await call(ask)
         return PresenceSnapshot(int(newest or 0), members)
 
+    async def has(self, room: str, user: str) -> bool:
+        """Whether a user is a member."""
+        counts = self.keyspace.key(room, "counts")
+        return bool(await call(lambda: self._redis.hexists(counts, user)))
+
     async def heartbeat(self, room: str) -> Heartbeat:
         """Tell that this process lives, and strike off the members of those that don't."""
         args = (self._process, self._lease, _REMOVED_MS)
