@@ -121,6 +121,7 @@ def test_the_documentation_shows_the_calls(client: TestClient) -> None:
         "/readyz",
         "/rooms",
         "/rooms/{room}",
+        "/rooms/{room}/frames",
         "/rooms/{room}/members",
         "/rooms/{room}/members/{user}",
         "/rooms/{room}/messages",
