@@ -14,8 +14,8 @@ from {{cookiecutter.__package}}.rooms.protocol.reserved import RESERVED_TYPES, O
 from ..fakes import fail
 from ..processes import PROCESS_TIMEOUT
 from ..redis_server import RedisServer
+from ..serving import Start
 from ..waiting import until
-from .conftest import Start
 from .service import KEY, Service
 
 pytestmark = PROCESS_TIMEOUT

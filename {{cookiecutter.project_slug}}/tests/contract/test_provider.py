@@ -21,8 +21,8 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
 from ..clock import ManualClock
+from ..serving import Start
 from ..waiting import LIMIT_SECONDS
-from .conftest import Start
 from .provider import GOOD, Provider, make_key, providing, sign
 from .service import Service
 

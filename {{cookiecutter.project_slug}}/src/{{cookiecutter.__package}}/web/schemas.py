@@ -2,13 +2,15 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..rooms.history import History
 from ..rooms.names import SERVICE_USER, RoomName, UserName
-from ..rooms.protocol.frames import Body, MessageEvent, MessageId, encode_entry
+from ..rooms.protocol.frames import Body, MessageEvent, MessageId, encode_entry, problems
+from ..rooms.protocol.own import kind_of, sent_frames
 from ..rooms.protocol.reserved import OwnFrame
 from ..rooms.registry import DEFAULT_TTL
+from . import about
 
 MAX_TTL = 86_400
 DEFAULT_MESSAGES = 50
@@ -69,13 +71,24 @@ class SaidMessage(BaseModel):
     position: str
 
 
+def _as_declared(frame: OwnFrame) -> OwnFrame:
+    """Check a frame whose `type` is declared by the class that declares it."""
+    for model in sent_frames(about.PACKAGE):
+        if kind_of(model) == frame.type:
+            try:
+                model.model_validate(frame.model_dump())
+            except ValidationError as error:
+                raise ValueError(problems(error.errors(), skip=0)) from None
+    return frame
+
+
 class NewFrame(BaseModel):
     """A frame that is not kept, for everyone in a room now or for one user.
 
-    Its `type` is none of the service's own.
+    Its `type` is none of the service's own. One of yours is checked by its class.
     """
 
-    frame: OwnFrame
+    frame: Annotated[OwnFrame, AfterValidator(_as_declared)]
     user: UserName | None = None
 
 

@@ -22,7 +22,7 @@ from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.web.sessions import SessionUsers
 
-from .conftest import Start
+from ..serving import Start
 from .service import Service
 
 # As soon as it can be asked.

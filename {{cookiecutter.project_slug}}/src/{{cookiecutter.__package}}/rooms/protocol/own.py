@@ -6,18 +6,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args
 from pydantic import Field, TypeAdapter
 
 from . import frames
-from .closes import Close, CloseRow
+from .closes import CloseRow
 from .frames import Frame, MessageId
-
-_ENGINE = (*get_args(frames.ClientFrame), *get_args(frames.ServerFrame), frames.ShowClose)
-RESERVED_TYPES = frozenset(
-    {
-        *(model.model_fields["type"].default for model in _ENGINE),
-        *(close.row.last_words for close in Close if close.row.last_words),
-        "frame",
-        "state",
-    }
-)
+from .reserved import RESERVED_TYPES
 
 
 class _Own(Frame):

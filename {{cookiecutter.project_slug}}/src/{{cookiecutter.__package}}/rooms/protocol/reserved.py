@@ -8,11 +8,11 @@ from .closes import Close
 from .frames import Body, ClientFrame, Frame, ServerFrame, ShowClose
 
 _MODELS = (*get_args(ClientFrame), *get_args(ServerFrame), ShowClose)
-# `done` answers a frame; `frame` and `state` are events of `rooms.js`.
+# `frame` and `state` are events of `rooms.js`.
 RESERVED_TYPES = frozenset(
     {model.model_fields["type"].default for model in _MODELS}
     | {close.row.last_words for close in Close if close.row.last_words}
-    | {"done", "frame", "state"}
+    | {"frame", "state"}
 )
 
 
