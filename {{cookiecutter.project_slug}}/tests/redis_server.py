@@ -1,6 +1,7 @@
 """A Redis of the tests' own, on a free port of loopback."""
 
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 
 from .missing import skip_without
 
+OLDEST = 7
 LIMIT_SECONDS = 10
 
 
@@ -114,12 +116,26 @@ def engine_settings(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"redis_url": server.url}
 
 
+def _find_program() -> str:
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None or _version(program) < OLDEST:
+        skip_without(
+            f"redis-server {OLDEST} or newer",
+            "`apt install redis-server` or `brew install redis`; "
+            "on Windows, run the tests in WSL or in a container of Docker",
+        )
+    return program
+
+
+def _version(program: str) -> int:
+    done = subprocess.run([program, "--version"], capture_output=True, check=True)  # noqa: S603 (found on the path)
+    found = re.search(rb"\bv=(\d+)", done.stdout)
+    return int(found[1]) if found else 0
+
+
 @pytest.fixture(scope="session")
 def _redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
-        skip_without("redis-server", "install it, for example by `apt install redis-server`")
-    server = RedisServer(program, tmp_path_factory.mktemp("redis"))
+    server = RedisServer(_find_program(), tmp_path_factory.mktemp("redis"))
     yield server
     server.kill()
 

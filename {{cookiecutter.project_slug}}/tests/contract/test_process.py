@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.web import about
 
 from ..processes import COMMAND, PROCESS_TIMEOUT, require_console, serving, started
 from ..waiting import PROCESS_LIMIT_SECONDS, until
@@ -82,6 +83,21 @@ async def test_wrong_settings_end_the_start_with_a_plain_line(tmp_path: Path) ->
     async with started(tmp_path, HISTORY="a lot") as process:
         assert await process.ended() == 1
     assert process.printed == "HISTORY: got 'a lot'; it takes a whole number of at least 0\n"
+
+
+DESCRIBED = f"""
+import runpy
+from {about.PACKAGE}.web import about
+about.SUMMARY = "Rooms \\u90e8\\u5c4b"
+runpy.run_module("{about.PACKAGE}", run_name="__main__")
+"""
+
+
+async def test_help_is_printed_whatever_the_output_can_encode(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", DESCRIBED, "--help")
+    async with started(tmp_path, command, PYTHONIOENCODING="cp1252:strict") as process:
+        assert await process.ended() == 0, process.printed
+    assert "Rooms \\u90e8\\u5c4b" in process.printed
 
 
 async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:

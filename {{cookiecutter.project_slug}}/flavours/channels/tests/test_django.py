@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.db import SessionStore
-from django.core.exceptions import ValidationError
+from django.contrib.staticfiles import finders
+from django.core.exceptions import SuspiciousFileOperation, ValidationError
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client as Browser
@@ -20,6 +21,7 @@ from {{cookiecutter.__package}}.web import settings as own_settings
 from {{cookiecutter.__package}}.web import signals, tables
 from {{cookiecutter.__package}}.web.admin import RoomForm
 from {{cookiecutter.__package}}.web.lifespan import Lifespan
+from {{cookiecutter.__package}}.web.middleware import Files
 from {{cookiecutter.__package}}.web.models import Room
 
 from .configs import make_config
@@ -46,6 +48,18 @@ def test_the_project_checks_clean() -> None:
 def test_only_names_that_a_path_may_hold_are_valid(name: str) -> None:
     with pytest.raises(ValidationError):
         Room(name=name).full_clean()
+
+
+def test_a_name_that_leads_out_of_the_static_folder_has_no_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leads_out(*_: object) -> None:
+        raise SuspiciousFileOperation
+
+    files = Files(lambda _: None)
+    assert files.find_file("/static/rooms.js")
+    monkeypatch.setattr(finders, "find", leads_out)
+    assert files.find_file("/static/con") is None
 
 
 def test_a_room_is_shown_by_its_name() -> None:

@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.web.settings")
 
 def main() -> None:
     """Serve until a signal comes."""
-    parser = argparse.ArgumentParser(prog=about.TITLE, description=about.SUMMARY)
+    parser = argparse.ArgumentParser(about.TITLE, description=about.printable_summary())
     parser.add_argument("--reload", action="store_true", help="restart when a source file changes")
     reload: bool = parser.parse_args().reload
     try:

@@ -10,7 +10,7 @@ from .web import about
 
 def main() -> None:
     """Serve until a signal comes."""
-    parser = argparse.ArgumentParser(prog=about.TITLE, description=about.SUMMARY)
+    parser = argparse.ArgumentParser(about.TITLE, description=about.printable_summary())
     parser.add_argument("--reload", action="store_true", help="restart when a source file changes")
     reload: bool = parser.parse_args().reload
     # By its name: a process that only watches others has no need of the application.

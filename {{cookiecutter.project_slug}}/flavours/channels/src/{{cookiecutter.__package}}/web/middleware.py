@@ -1,10 +1,13 @@
 """What is done to every HTTP request."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 
+from django.core.exceptions import SuspiciousFileOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import async_only_middleware
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 _JSON = "application/json"
@@ -27,3 +30,13 @@ def json_errors(get_response: GetResponse) -> GetResponse:
         return answer
 
     return middleware
+
+
+class Files(WhiteNoiseMiddleware):  # type: ignore[misc] # it has no types
+    """Serves static files."""
+
+    def find_file(self, url: str) -> object:
+        """Find a file; a name that leads out of its folder, as `con` on Windows, has none."""
+        with suppress(SuspiciousFileOperation):
+            return super().find_file(url)
+        return None

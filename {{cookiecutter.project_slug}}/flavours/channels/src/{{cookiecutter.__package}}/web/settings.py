@@ -33,7 +33,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     f"{__package__}.middleware.json_errors",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    f"{__package__}.middleware.Files",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -1,7 +1,7 @@
 """What a browser is shown, and Prometheus."""
 
 from mimetypes import MimeTypes
-from os import PathLike
+from os import PathLike, stat_result
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -22,7 +22,12 @@ for _suffix, _type in page.TYPES.items():
 
 
 class Files(StaticFiles):
-    """Serves files under the same types on every machine."""
+    """Serves the same files under the same types on every machine."""
+
+    def lookup_path(self, path: str) -> tuple[str, stat_result | None]:
+        """Find a file by a name that the folder lists: Windows also opens others, as `con`."""
+        names = {str(file.relative_to(page.STATIC)) for file in page.STATIC.rglob("*")}
+        return super().lookup_path(path) if path in names else ("", None)
 
     def file_response(self, full_path: str | PathLike[str], *args: Any, **more: Any) -> Response:
         """Answer with a file."""
