@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .fleet import PRODUCTION
-from .project import Project, cookiecutter
+from .project import ONCE, Project, cookiecutter
 
 # Characters that break the quoting of careless templates.
 NASTY = (
@@ -19,6 +19,13 @@ LONGEST = "an-unusually-long-name-for-a-rooms-servi"
 
 def test_it_is_formatted_linted_and_typed(project: Project) -> None:
     project.check()
+
+
+@ONCE
+@pytest.mark.slow(20)
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_it_is_typed_on_other_systems(project: Project, platform: str) -> None:
+    project.run("uv", "run", "mypy", "--platform", platform)
 
 
 @pytest.mark.parametrize("slug", ["ab", LONGEST, "My.Rooms_2"])

@@ -14,5 +14,4 @@ SUMMARY = _metadata["Summary"]
 
 def printable_summary() -> str:
     """Return the summary, with escapes for what standard output can't encode, as on Windows."""
-    encoding = sys.stdout.encoding
-    return SUMMARY.encode(encoding, "backslashreplace").decode(encoding)
+    return SUMMARY.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding)
