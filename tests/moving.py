@@ -9,10 +9,15 @@ from pathlib import Path
 from .project import CONTEXT, TEMPLATE, Project, clean_environment
 
 RENDERED = ["cookiecutter.json", "hooks", "{{cookiecutter.project_slug}}"]
-_SOMEBODY = {
+_GIT = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
     for what, value in {"NAME": "The Testers", "EMAIL": "testers@example.org"}.items()
+} | {
+    # As Git for Windows is set up: the line ends of projects must not depend on it.
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.autocrlf",
+    "GIT_CONFIG_VALUE_0": "true",
 }
 
 
@@ -81,7 +86,7 @@ def _run(folder: Path, *command: str) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**clean_environment(), **_SOMEBODY},
+        env={**clean_environment(), **_GIT},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
