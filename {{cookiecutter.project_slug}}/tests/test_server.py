@@ -7,7 +7,7 @@ import pytest
 import uvicorn
 
 from {{cookiecutter.__package}}.server import windows
-from {{cookiecutter.__package}}.server.run import untested_version
+from {{cookiecutter.__package}}.server.run import untested_version, uvicorn_config
 
 from .configs import make_config
 
@@ -23,6 +23,11 @@ def test_an_untested_uvicorn_is_warned_of_with_both_versions(
     monkeypatch.setattr(uvicorn, "__version__", version)
     (warning,) = untested_version()
     assert warning.startswith(f"uvicorn {version} is installed; this service is tested below 0.")
+
+
+def test_a_worker_has_time_to_start_on_a_slow_machine() -> None:
+    """uvicorn ends one that does not answer yet, and starts another, over and over."""
+    assert uvicorn_config("app", make_config()).timeout_worker_healthcheck >= 30
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -35,6 +35,9 @@ _PACKAGE = __name__.partition(".")[0]
 _GRACE_SECONDS = 3
 # A client that takes nothing for so long is cut off by the system, where it can.
 _STALLED_MILLISECONDS = 60_000
+# A worker answers once it has imported the service. On a slow machine that takes more than
+# uvicorn's 5 seconds, after which it would be killed, and the next one too.
+_WORKER_SECONDS = 30
 _TICK = 0.1
 # The garbage collector stops all while it looks through every object that there is: by default
 # so often that thousands of clients would wait for it, some of them for a third of a second.
@@ -144,6 +147,7 @@ def uvicorn_config(app: App | str, config: ServiceConfig, **more: Any) -> uvicor
         # A start that fails ends the process, rather than serve without rooms.
         lifespan="on",
         workers=config.workers,
+        timeout_worker_healthcheck=_WORKER_SECONDS,
         **more,
     )
 
