@@ -18,8 +18,12 @@ class Edit:
     new: str
 
     def make(self, project: Project) -> None:
-        """Make it; the file must hold the old lines exactly once."""
+        """Make it; the file must hold the old lines exactly once, or not exist if there are none."""
         path = project.path / self.file
+        if not self.old:
+            assert not path.exists(), f"{self.file} exists"
+            path.write_text(self.new, encoding="utf-8")
+            return
         text = path.read_text(encoding="utf-8")
         assert text.count(self.old) == 1, f"not once in {self.file}:\n{self.old}"
         path.write_text(text.replace(self.old, self.new), encoding="utf-8")

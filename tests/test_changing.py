@@ -1,40 +1,56 @@
-"""An owner's changes take one to three files each, and the project's checks hold them together."""
+"""An owner's changes take one to three files of the owner's, and the project's checks hold them."""
 
 import pytest
 
 from .project import FLAVOURS, ONCE, Project
 from .recipes import WRITE, Recipe, make_all
 
+OWN = {f"{name}.py" for name in ("api", "config", "handlers", "identity", "service")}
+OWN_TESTS = {f"tests/test_{name}.py" for name in ("api", "handlers", "identity")}
 TITLES = [
-    "A message type",
-    "A message that is not kept",
+    "A request and its answer",
     "A close reason",
     "A setting",
     "An HTTP call",
+    "A rule who may enter",
+    "A rule who may speak",
+    "What happens when somebody comes and goes",
+    "A task that a second frame cancels",
+    "Your own users",
 ]
+# What an owner's first rules may not turn red.
+FURTHER = ("test_endings", "test_handlers", "test_page", "test_talking", "test_tokens")
 
 
-@pytest.mark.slow(50)
+@pytest.mark.slow(60)
 def test_what_the_page_shows_can_be_done(project: Project) -> None:
     recipes = make_all(project)
     project.check()
     touched = set().union(*(recipe.files("tests/") for recipe in recipes))
-    further = ["tests/contract/test_page.py", "tests/test_config.py"]
+    further = [f"tests/contract/{name}.py" for name in FURTHER]
     if project.flavour == FLAVOURS[0]:
-        # They are the same in all flavours, and so is what the page changes in the engine.
+        # They are the same in all flavours, and none of them sees the owner's files.
         further.append("tests/rooms")
-    project.run("uv", "run", "pytest", "tests/test_written.py", *sorted(touched), *further)
-    for told in ("`ADVERTISING` | 4422", "`MUTED_ROOMS`"):
-        assert told in (project.path / "README.md").read_text(encoding="utf-8")
-    assert "#MUTED_ROOMS=\n" in (project.path / ".env.example").read_text(encoding="utf-8")
+    project.run(
+        *("uv", "run", "pytest", "tests/test_written.py", "tests/test_config.py"),
+        *(*sorted(touched), *further),
+    )
+    page = (project.path / "docs/own.md").read_text(encoding="utf-8")
+    for told in ("`ADVERTISING` | 4422", "`LONGEST_TEXT`", "`start-countdown` | `seconds`"):
+        assert told in page
+    example = (project.path / ".env.own.example").read_text(encoding="utf-8")
+    assert "#LONGEST_TEXT=2000\n" in example
 
 
-def test_each_change_takes_one_to_three_files_and_a_test(project: Project) -> None:
+def test_each_change_takes_one_to_three_own_files_and_a_test(project: Project) -> None:
     recipes = Recipe.read(project)
     assert [recipe.title for recipe in recipes] == TITLES
     for recipe in recipes:
-        assert 1 <= len(recipe.files("src/")) <= 3
+        source = {file.rpartition("/")[2] for file in recipe.files("src/")}
+        assert 1 <= len(source) <= 3
+        assert source <= OWN
         assert len(recipe.files("tests/")) == 1
+        assert recipe.files("tests/") <= OWN_TESTS
         assert recipe.files("") == recipe.files("src/") | recipe.files("tests/")
 
 
@@ -45,7 +61,7 @@ def test_what_is_not_written_anew_is_noticed(project: Project) -> None:
             edit.make(project)
     done = project.run("uv", "run", "pytest", "tests/test_written.py", check=False)
     assert done.returncode == 1
-    for name in ("README.md", ".env.example", "closes.js"):
+    for name in ("own.md", ".env.own.example", "own.js", "own.d.ts"):
         assert f"FAILED tests/test_written.py::test_a_file_tells_what_the_code_has[{name}]" in (
             done.stdout
         )

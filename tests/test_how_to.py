@@ -33,7 +33,7 @@ with providing(provider):
     print(json.dumps([provider.url, sign()]), flush=True)
     input()
 """
-STEPS = {"how-to/closes.md": "A close reason", "how-to/messages.md": "A message type"}
+STEPS = {"how-to/closes.md": "A close reason", "how-to/messages.md": "A request and its answer"}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 
 from {{cookiecutter.__package}}.config import Config
-from {{cookiecutter.__package}}.rooms.config import load_config, normal_origin
+from {{cookiecutter.__package}}.rooms.config import ServiceConfig, load_config, normal_origin
 from {{cookiecutter.__package}}.web.about import PACKAGE
 
 from .configs import clean_environment, make_config
@@ -143,6 +143,15 @@ def test_settings_that_an_identity_provider_lacks_are_named(
     names, _, told = str(ended.value).partition(": ")
     assert set(names.split(", ")) == missing
     assert told == "got nothing; JWKS_URL and JWT_ISSUER and JWT_AUDIENCE are set together"
+
+
+def test_a_setting_of_your_own_needs_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(ServiceConfig):
+        seats: int = 4
+
+    monkeypatch.setenv("SEATS", "many")
+    with pytest.raises(SystemExit, match=r"^SEATS: got 'many'; Input should be a valid integer"):
+        load_config(Own)
 
 
 def test_all_wrong_values_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

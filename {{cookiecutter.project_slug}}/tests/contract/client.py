@@ -7,7 +7,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.rooms import CloseRow
 
 from ..waiting import within
 
@@ -19,7 +19,7 @@ class Client:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self.ended_with: Close | None = None
+        self.ended_with: CloseRow | None = None
         self.vanished = False
 
     async def send(self, **frame: Any) -> None:
@@ -75,7 +75,7 @@ class Client:
         frame = await self.next_frame("the answer to a ping")
         assert frame == {"type": "pong"}, f"expected nothing, but got {frame}"
 
-    async def expect_backlog(self, close: Close) -> list[Frame]:
+    async def expect_backlog(self, close: CloseRow) -> list[Frame]:
         """Read all that is on its way, up to this row's close."""
         frames = []
         try:
@@ -85,7 +85,7 @@ class Client:
             self._check(close, closed)
         return frames
 
-    async def expect_close(self, close: Close, **fields: Any) -> Frame:
+    async def expect_close(self, close: CloseRow, **fields: Any) -> Frame:
         """Expect this row of the close table: its last words, its code, its reason, the end.
 
         Returns:
@@ -122,7 +122,7 @@ class Client:
         assert isinstance(frame, dict), f"expected {expected}, but got {text!r}"
         return frame
 
-    def _check(self, close: Close, closed: ConnectionClosed) -> None:
+    def _check(self, close: CloseRow, closed: ConnectionClosed) -> None:
         got, row = closed.rcvd, close.row
         assert got is not None, f"expected {close.name}, but the connection broke: 1006"
         assert got.code == row.code, f"expected {close.name}, but got {got}"

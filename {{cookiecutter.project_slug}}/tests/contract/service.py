@@ -11,9 +11,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
+from {{cookiecutter.__package}}.rooms import CloseRow
 from {{cookiecutter.__package}}.rooms.auth.tokens import Tokens
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.frames import PROTOCOL
 
 from ..configs import API_KEY
@@ -38,7 +38,7 @@ class Endpoint:
     def __init__(self, address: str, tokens: Tokens) -> None:
         self.address = address
         self.tokens = tokens
-        self.endings: list[Close] = []
+        self.endings: list[CloseRow] = []
         self.rooms: set[str] = set()
 
     def token(self, user: str, room: str = "lobby", ttl: float = 60) -> str:

@@ -66,7 +66,7 @@ async def make_manager(
     made: list[ConnectionManager] = []
 
     def make(
-        *, tuning: Tuning = QUIET, service: Service = BARE, **settings: Any
+        *, tuning: Tuning = QUIET, service: Service | None = BARE, **settings: Any
     ) -> ConnectionManager:
         config = make_config(**{**engine_settings, **settings})
         made.append(build_manager(config, service, clock=clock, tuning=tuning))

@@ -10,6 +10,7 @@ from .auth.tokens import Tokens
 from .client import Client, JoinRequest, Publication
 from .errors import Refused, RoomsError, UnavailableError
 from .handler import RoomHandler, on
+from .names import is_user_name
 from .protocol.closes import Advice, Close, CloseConnection, CloseRow, CloseSpec
 from .protocol.own import FromClient, ToClient
 from .service import Resource, Service
@@ -36,6 +37,7 @@ __all__ = [
     "ToClient",
     "Tokens",
     "UnavailableError",
+    "is_user_name",
     "on",
     "providers",
 ]

@@ -284,9 +284,9 @@ def _worded(kind: type[ServiceConfig], error: ErrorDetails) -> str:
         return error["msg"].removeprefix("Value error, ")
     name = str(error["loc"][0])
     field = kind.model_fields[name]
-    takes = next(one.words for one in field.metadata if isinstance(one, Accepts))
+    words = (f"it takes {one.words}" for one in field.metadata if isinstance(one, Accepts))
     got = _PASSWORD.sub("//…@", repr(error["input"]))
-    return f"{name.upper()}: got {got}; it takes {takes}"
+    return f"{name.upper()}: got {got}; {next(words, error['msg'])}"
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""The HTTP calls of your own; `web.api` has `RequireKey`, `web.manager` has `manager_of`."""
+"""The HTTP calls of your own; `web.security` has `RequireKey`, `web.manager` `manager_of`."""
 
 from ninja import Router
 

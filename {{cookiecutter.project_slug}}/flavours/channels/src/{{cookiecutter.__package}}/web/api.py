@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Query, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.responses import Response
-from ninja.security import APIKeyHeader
 
 from .. import api as own_api
 from ..rooms import metrics
@@ -31,29 +30,7 @@ from .schemas import (
     SaidMessage,
     TokenRequest,
 )
-
-
-class RequireKey(APIKeyHeader):
-    """Lets only a caller with the API key pass."""
-
-    param_name = "Authorization"
-
-    def authenticate(self, request: HttpRequest, key: str | None) -> bool:
-        """Whether the caller may go on."""
-        access.require_key(key, manager_of(request).config)
-        return True
-
-
-class GuestOrKey(APIKeyHeader):
-    """Lets guests pass too where they are allowed; `request.auth` says who is trusted."""
-
-    param_name = "Authorization"
-
-    def authenticate(self, request: HttpRequest, key: str | None) -> str:
-        """Who the caller is."""
-        trusted = access.guest_or_key(key, manager_of(request).config)
-        return "trusted" if trusted else "guest"
-
+from .security import GuestOrKey, RequireKey
 
 api = NinjaAPI(title=about.TITLE, version=about.VERSION, description=about.SUMMARY)
 
