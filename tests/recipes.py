@@ -18,7 +18,7 @@ class Edit:
     new: str
 
     def make(self, project: Project) -> None:
-        """Make it; the file must hold the old lines exactly once, or not exist if there are none."""
+        """Make it; the file must hold the old lines once, or not exist if there are none."""
         path = project.path / self.file
         if not self.old:
             assert not path.exists(), f"{self.file} exists"
