@@ -15,7 +15,7 @@ from ..rooms.auth.identities import Authenticator, Identity
 from ..rooms.names import is_user_name
 from ..rooms.protocol.closes import Close, CloseConnection
 from ..server.middleware import Receive, Scope, Send
-from .store import in_thread
+from .run_context import in_thread
 
 # Typed by other names for what ASGI has.
 _wrap: Any = InstanceSessionWrapper

@@ -1,34 +1,13 @@
 """The rooms that there are, in Django's database."""
 
-from collections.abc import Callable, Collection, Coroutine
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Collection
 
-from asgiref.sync import sync_to_async
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from ..rooms.backends import interfaces as backend
 from ..rooms.errors import NameTakenError
 from .models import Room
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def in_thread(method: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Run a method in any free thread rather than asgiref's one: a slow query holds up no other.
-
-    The thread's connection is closed after it, as the thread may not live on.
-    """
-
-    @wraps(method)
-    def closing(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        finally:
-            connection.close()
-
-    return sync_to_async(closing, thread_sensitive=False)
+from .run_context import in_thread
 
 
 class DjangoRoomStore:
