@@ -16,6 +16,7 @@ TITLES = [
     "A rule who may speak",
     "What happens when somebody comes and goes",
     "A task that a second frame cancels",
+    "Tell one user from a job",
     "Your own users",
 ]
 # What an owner's first rules may not turn red.

@@ -44,7 +44,7 @@ class Service:
     @property
     def rows(self) -> dict[str, CloseRow]:
         """Every row of the close tables, by its name."""
-        own = [handler.closes for handler in self.handlers if handler.closes]
+        own = (handler.closes for handler in self.handlers if handler.closes)
         tables: list[type[CloseRow]] = [Close, *own]
         return {row.name: row for table in tables for row in table}
 
