@@ -59,7 +59,7 @@ MUTANTS = [
     ),
     Mutant(
         "a user is closed with *removed* whatever the row",
-        [replace("StreamKeeper._apply", "Close.__members__.get(...)", "Close.REMOVED")],
+        [replace("StreamKeeper._apply", "self._rows.get(...)", "Close.REMOVED")],
         f"{_CALLERS}::test_a_user_is_closed_with_any_row_in_all_processes",
     ),
     Mutant(

@@ -55,7 +55,7 @@ MUTANTS = [
         "a deleted room's messages stay if the first try to delete it broke off",
         [
             replace(
-                "ConnectionManager.close_room",
+                "Publishing.close_room",
                 "await self.room_deleted(name)",
                 "if found:\n    await self.room_deleted(name)",
             )

@@ -4,34 +4,28 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from typing import Any, Self, TypeVar
-
-from pydantic import JsonValue
 
 from .auth.handshake import Handshake
 from .auth.identities import Guests
 from .auth.provider import providers
 from .backends.interfaces import Backend, RoomStore
-from .clock import Clock, rfc3339
+from .clock import Clock
 from .config import ServiceConfig
 from .connections.connection import Connection, State
 from .connections.drain import ReconnectSchedule, tell_all
 from .connections.revocation import keep_revoking
 from .connections.roster import Roster
-from .connections.telemetry import record_delivery, record_end, record_message
+from .connections.telemetry import record_end
 from .connections.transport import Transport
 from .delivery.keeper import StreamKeeper
 from .entrance import Entrance
-from .errors import Refused, RoomNotFoundError, UnavailableError
+from .errors import UnavailableError
 from .handling import Handling
-from .history import History, read_history
 from .inbound import InboundFrames
-from .names import is_room_name
 from .protocol import frames
 from .protocol.closes import Advice, Close, CloseConnection, CloseRow
-from .protocol.events import EVERYWHERE, Ephemeral, RoomDeleted, SessionEnded
 from .publishing import Publishing
 from .service import Parts, Service
 from .tasks import RunContext, end_tasks
@@ -181,33 +175,6 @@ class ConnectionManager(Publishing):
         """
         await self._streams.check()
 
-    async def close_room(self, name: str) -> None:
-        """Delete a room and close its members' connections.
-
-        Raises:
-            RoomNotFoundError: there is none of this name.
-        """
-        if not is_room_name(name):
-            raise RoomNotFoundError(name)
-        found = await self.store.delete(name)
-        # Also if there was none: it may be the second try, after the first broke off here.
-        await self.room_deleted(name)
-        if not found:
-            raise RoomNotFoundError(name)
-
-    async def room_deleted(self, name: str) -> None:
-        """Close the connections of a room that is no longer in the store.
-
-        Raises:
-            UnavailableError: its log is still there.
-        """
-        await self._streams.send(name, RoomDeleted())
-        await self.backend.log.delete(name)
-
-    async def end_session(self, session: str) -> None:
-        """Close all connections of a session, in whatever process and room."""
-        await self._streams.send(EVERYWHERE, SessionEnded(session=session))
-
     def open(
         self, room: str, transport: Transport, handshake: Handshake = _ANONYMOUS
     ) -> Connection:
@@ -237,59 +204,6 @@ class ConnectionManager(Publishing):
     async def receive(self, connection: Connection, text_or_bytes: str | bytes) -> None:
         """Take what a client sent; return once more may be read of it."""
         await self._inbound.take(connection, text_or_bytes)
-
-    async def publish(
-        self, room: str, body: JsonValue, sender: str, message_id: str | None = None
-    ) -> str:
-        """Say something to a room; its position, which is the first if this `id` was said before.
-
-        Raises:
-            RoomNotFoundError: there is no such room.
-            MessageTooLargeError: it has more than MAX_MESSAGE_BYTES.
-            UnavailableError: it was not said, or nobody knows. Said again with the same
-                `message_id`, it is said once.
-        """
-        await self._checked(room, frames.Message(body=body))
-        try:
-            return await self._publish(room, body, sender, message_id)
-        except CloseConnection as error:
-            raise Refused(f"{error}") from None
-
-    async def publish_from(
-        self, connection: Connection, body: JsonValue, message_id: str | None
-    ) -> str:
-        """Say something to a room for a client.
-
-        Raises:
-            Refused: a rule has something against it.
-            UnavailableError: as for `publish`.
-        """
-        return await self._publish(connection.room, body, connection.user, message_id, connection)
-
-    async def members(self, room: str) -> list[str]:
-        """Name the members of a room.
-
-        Raises:
-            RoomNotFoundError: there is no such room.
-        """
-        await self.existing_room(room)
-        return sorted((await self.backend.presence.members(room)).members)
-
-    async def messages(self, room: str, after: str | None, limit: int) -> History:
-        """Read up to `limit` messages that follow a position; without one, the last of them.
-
-        Raises:
-            RoomNotFoundError: there is no such room.
-        """
-        await self.existing_room(room)
-        return await read_history(self.backend.log, room, after, limit)
-
-    async def broadcast_from(
-        self, connection: Connection, frame: frames.Frame, *, to_self: bool
-    ) -> None:
-        """Send a frame to all who are in a client's room now, in whatever process."""
-        event = Ephemeral(text=frames.encode(frame).text, but="" if to_self else connection.id)
-        await self._streams.send(connection.room, event)
 
     def spawn(self, work: Coroutine[Any, Any, None], room: str | None = None) -> asyncio.Task[None]:
         """Run something until a room's last client has left this process.
@@ -395,31 +309,6 @@ class ConnectionManager(Publishing):
         except Exception:
             logger.exception("A connection failed", extra=connection.facts)
             self.end(connection, Close.INTERNAL_ERROR)
-
-    async def _publish(
-        self,
-        room: str,
-        body: JsonValue,
-        sender: str,
-        message_id: str | None,
-        connection: Connection | None = None,
-    ) -> str:
-        begun = record_message()
-        body, message = await self._handling.before_publish(
-            room, sender, body, message_id, connection
-        )
-        if message:
-            self.check_size(frames.Message(body=body))
-        at = rfc3339(self.clock.time())
-        text = frames.encode_payload(sender, body, at, message_id)
-        # No user name has a line break.
-        idempotency_key = None if message_id is None else f"{sender}\n{message_id}"
-        position, duplicate = await self._streams.publish(room, text, idempotency_key)
-        # After the tasks that write to the members, which were woken before.
-        asyncio.get_running_loop().call_soon(record_delivery, begun)
-        if message and not duplicate:
-            self._handling.published(replace(message, position=str(position)))
-        return str(position)
 
     def answer(self, connection: Connection, frame: frames.Frame) -> None:
         """Send a frame to one connection, behind what waits for its room's members."""

@@ -1,22 +1,37 @@
-"""What trusted code sends to rooms and users without being in a room."""
+"""What is said to rooms and users, and what is asked of them, by clients and by trusted code."""
+
+import asyncio
+from dataclasses import replace
+
+from pydantic import JsonValue
 
 from .backends.interfaces import Backend, RoomStore
-from .clock import Clock
+from .clock import Clock, rfc3339
 from .config import ServiceConfig
-from .errors import MessageTooLargeError
+from .connections.connection import Connection
+from .connections.telemetry import record_delivery, record_message
+from .delivery.keeper import StreamKeeper
+from .errors import MessageTooLargeError, Refused, RoomNotFoundError
+from .handling import Handling
+from .history import History, read_history
+from .names import is_room_name
 from .protocol import frames
-from .protocol.closes import Close, CloseRow
-from .protocol.events import Direct, Ephemeral, Removed
+from .protocol.closes import Close, CloseConnection, CloseRow
+from .protocol.events import EVERYWHERE, Direct, Ephemeral, Removed, RoomDeleted, SessionEnded
 from .registry import RoomRegistry
 from .tuning import DEFAULT, Tuning
 
 
 class Publishing(RoomRegistry):
-    """Sends frames that are not kept, and closes users' connections, in all processes.
+    """Says messages and frames, reads what was said, and closes connections, in all processes.
 
     Each method raises `RoomNotFoundError` if there is no such room, and `UnavailableError` if the
     other processes can't be reached.
     """
+
+    # Whatever derives of this sets them.
+    _streams: StreamKeeper
+    _handling: Handling
 
     def __init__(
         self,
@@ -28,6 +43,52 @@ class Publishing(RoomRegistry):
     ) -> None:
         super().__init__(config, store, clock, tuning)
         self.backend = backend
+
+    async def publish(
+        self, room: str, body: JsonValue, sender: str, message_id: str | None = None
+    ) -> str:
+        """Say something to a room; its position, which is the first if this `id` was said before.
+
+        Raises:
+            RoomNotFoundError: there is no such room.
+            MessageTooLargeError: it has more than MAX_MESSAGE_BYTES.
+            UnavailableError: it was not said, or nobody knows. Said again with the same
+                `message_id`, it is said once.
+        """
+        await self._checked(room, frames.Message(body=body))
+        try:
+            return await self._publish(room, body, sender, message_id)
+        except CloseConnection as error:
+            raise Refused(f"{error}") from None
+
+    async def publish_from(
+        self, connection: Connection, body: JsonValue, message_id: str | None
+    ) -> str:
+        """Say something to a room for a client.
+
+        Raises:
+            Refused: a rule has something against it.
+            UnavailableError: as for `publish`.
+        """
+        return await self._publish(connection.room, body, connection.user, message_id, connection)
+
+    async def members(self, room: str) -> list[str]:
+        """Name the members of a room.
+
+        Raises:
+            RoomNotFoundError: there is no such room.
+        """
+        await self.existing_room(room)
+        return sorted((await self.backend.presence.members(room)).members)
+
+    async def messages(self, room: str, after: str | None, limit: int) -> History:
+        """Read up to `limit` messages that follow a position; without one, the last of them.
+
+        Raises:
+            RoomNotFoundError: there is no such room.
+        """
+        await self.existing_room(room)
+        return await read_history(self.backend.log, room, after, limit)
 
     async def broadcast(self, room: str, frame: frames.Frame) -> None:
         """Send a frame to everyone who is in a room now; it is not kept.
@@ -65,6 +126,40 @@ class Publishing(RoomRegistry):
         if went and found.presence:
             await self.backend.bus.send(room, went)
 
+    async def broadcast_from(
+        self, connection: Connection, frame: frames.Frame, *, to_self: bool
+    ) -> None:
+        """Send a frame to all who are in a client's room now, in whatever process."""
+        event = Ephemeral(text=frames.encode(frame).text, but="" if to_self else connection.id)
+        await self._streams.send(connection.room, event)
+
+    async def close_room(self, name: str) -> None:
+        """Delete a room and close its members' connections.
+
+        Raises:
+            RoomNotFoundError: there is none of this name.
+        """
+        if not is_room_name(name):
+            raise RoomNotFoundError(name)
+        found = await self.store.delete(name)
+        # Also if there was none: it may be the second try, after the first broke off here.
+        await self.room_deleted(name)
+        if not found:
+            raise RoomNotFoundError(name)
+
+    async def room_deleted(self, name: str) -> None:
+        """Close the connections of a room that is no longer in the store.
+
+        Raises:
+            UnavailableError: its log is still there.
+        """
+        await self._streams.send(name, RoomDeleted())
+        await self.backend.log.delete(name)
+
+    async def end_session(self, session: str) -> None:
+        """Close all connections of a session, in whatever process and room."""
+        await self._streams.send(EVERYWHERE, SessionEnded(session=session))
+
     def check_size(self, frame: frames.Frame) -> str:
         """Encode a frame.
 
@@ -81,3 +176,28 @@ class Publishing(RoomRegistry):
         text = self.check_size(frame)
         await self.existing_room(room)
         return text
+
+    async def _publish(
+        self,
+        room: str,
+        body: JsonValue,
+        sender: str,
+        message_id: str | None,
+        connection: Connection | None = None,
+    ) -> str:
+        begun = record_message()
+        body, message = await self._handling.before_publish(
+            room, sender, body, message_id, connection
+        )
+        if message:
+            self.check_size(frames.Message(body=body))
+        at = rfc3339(self.clock.time())
+        text = frames.encode_payload(sender, body, at, message_id)
+        # No user name has a line break.
+        idempotency_key = None if message_id is None else f"{sender}\n{message_id}"
+        position, duplicate = await self._streams.publish(room, text, idempotency_key)
+        # After the tasks that write to the members, which were woken before.
+        asyncio.get_running_loop().call_soon(record_delivery, begun)
+        if message and not duplicate:
+            self._handling.published(replace(message, position=str(position)))
+        return str(position)
