@@ -4,13 +4,14 @@ import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
 from .client import Body, Client, JoinRequest, Publication, State
 from .protocol.closes import CloseRow, check_rows
-from .protocol.own import FromClient, ToClient, kind_of
+from .protocol.own import RESERVED_TYPES, FromClient, ToClient, check_kind, kind_of
 
 if TYPE_CHECKING:
     from .manager import ConnectionManager
@@ -42,6 +43,7 @@ def on(frame: type[FromClient]) -> Callable[[_Function], _Function]:
         name = getattr(frame, "__name__", repr(frame))
         more = "; for messages write `before_publish`" if name == "Message" else ""
         raise TypeError(f"@on takes a class that derives of `FromClient`, not {name}{more}")
+    check_kind(frame)
 
     def mark(function: _Function) -> _Function:
         _check_async(function)
@@ -78,13 +80,13 @@ class RoomHandler(Generic[State, Body]):
             _check_async(getattr(cls, name))
         _check_bases(cls)
         state, body = _arguments(cls)
-        if state is not None and "authorize" not in cls.hooks:
+        if state not in {None, Any} and "authorize" not in cls.hooks:
             raise TypeError(f"{cls.__name__}: write `authorize`, which returns the clients' state")
-        if body is not None:
+        if body not in {None, Any, JsonValue}:
             cls.bodies = TypeAdapter(body)
         cls.frames = _frames_of(cls, state)
         if cls.closes is not None:
-            check_rows(cls.closes)
+            check_rows(cls.closes, RESERVED_TYPES)
 
     async def start(self) -> None:
         """Prepare, before the first client comes."""
@@ -160,10 +162,11 @@ def _check_async(function: Callable[..., object]) -> None:
 def _check_bases(cls: type[RoomHandler[Any, Any]]) -> None:
     """Make sure that no base's hook takes the place of another's."""
     for name in HOOKS:
-        mixed = cls.__mro__[1 : cls.__mro__.index(RoomHandler)]
-        bases = [base for base in mixed if name in vars(base)]
-        if name in vars(cls) or not bases:
+        bases = [base for base in cls.__mro__[1:] if name in vars(base)]
+        if name in vars(cls):
             continue
+        if bases[0] is not RoomHandler:
+            bases.remove(RoomHandler)
         if other := next((one for one in bases if not issubclass(bases[0], one)), None):
             raise TypeError(
                 f"{cls.__name__}: {bases[0].__name__} and {other.__name__} both have `{name}`; "
@@ -172,7 +175,7 @@ def _check_bases(cls: type[RoomHandler[Any, Any]]) -> None:
 
 
 def _arguments(cls: type[RoomHandler[Any, Any]]) -> tuple[Any, Any]:
-    """Find the classes of state and bodies; None where there is none."""
+    """Find the classes of state and bodies: None where there is none, `Any` where it is open."""
     for base in (one for parent in cls.__mro__ for one in vars(parent).get("__orig_bases__", ())):
         if get_origin(base) is RoomHandler:
             state, body = (*get_args(base), None)[:2]
@@ -181,7 +184,9 @@ def _arguments(cls: type[RoomHandler[Any, Any]]) -> tuple[Any, Any]:
 
 
 def _known(argument: object) -> object:
-    return None if isinstance(argument, TypeVar) else argument
+    if argument is NoneType:
+        return None
+    return Any if isinstance(argument, TypeVar) else argument
 
 
 def _frames_of(cls: type[RoomHandler[Any, Any]], state: object) -> dict[type[FromClient], str]:
@@ -206,6 +211,6 @@ def _check_client(function: Callable[..., object], state: object) -> None:
     """Compare the `Client[…]` that a method is annotated with, where it can be told."""
     for annotation in inspect.get_annotations(function).values():
         origin: object = get_origin(annotation)
-        if origin is Client and get_args(annotation)[0] is not state:
+        if origin is Client and state is not Any and _known(get_args(annotation)[0]) is not state:
             told = getattr(state, "__name__", state)
             raise TypeError(f"{function.__qualname__}: its client is a `Client[{told}]`")

@@ -1,5 +1,6 @@
 """How a connection ends: the only place where close codes and reasons stand."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -157,16 +158,17 @@ _OWN_CODES = range(4_000, 5_000)
 _LONGEST_REASON = 123
 
 
-def check_rows(rows: type[CloseRow]) -> None:
-    """Make sure that a table of the owner's goes with the service's.
+def check_rows(rows: type[CloseRow], reserved: Container[str | None]) -> None:
+    """Make sure that a table of the owner's goes with the service's and its `reserved` types.
 
     Raises:
         TypeError: a row of it does not.
     """
     taken = {(close.row.code, close.row.reason) for close in Close}
-    words = {close.row.last_words for close in Close}
     for name, close in rows.__members__.items():
         told, row = f"{rows.__name__}.{name}", close.row
+        if not isinstance(row, CloseSpec):
+            raise TypeError(f"{told}: write a `CloseSpec`")
         if row.code not in _OWN_CODES:
             raise TypeError(f"{told}: the code {row.code} is not one of 4000 to 4999")
         if not row.reason or len(row.reason.encode()) > _LONGEST_REASON:
@@ -175,6 +177,6 @@ def check_rows(rows: type[CloseRow]) -> None:
             raise TypeError(f"{told}: the service has a row of this name")
         if (row.code, row.reason) in taken:
             raise TypeError(f"{told}: another row has the same code and reason")
-        if row.last_words in words - {None}:
-            raise TypeError(f"{told}: the service has the last words {row.last_words!r}")
+        if row.last_words in reserved:
+            raise TypeError(f"{told}: the last words {row.last_words!r} are the service's own")
         taken.add((row.code, row.reason))

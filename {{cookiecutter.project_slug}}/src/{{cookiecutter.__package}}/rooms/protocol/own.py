@@ -18,18 +18,11 @@ class _Own(Frame):
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         super().__pydantic_init_subclass__(**options)
-        name, field = cls.__name__, cls.model_fields["type"]
-        if field.annotation is str:
-            # A base of such classes.
-            return
-        kind = field.default
         if "ref" in cls.__annotations__:
-            raise TypeError(f"{name}: `ref` is there already; remove it")
-        annotation: object = field.annotation
-        if not isinstance(kind, str) or annotation != Literal[kind]:
-            raise TypeError(f'{name}: write its `type` as `type: Literal["…"] = "…"`')
-        if kind in RESERVED_TYPES:
-            raise TypeError(f"{name}: the type {kind!r} is the service's own; choose another")
+            raise TypeError(f"{cls.__name__}: `ref` is there already; remove it")
+        # One without a type is a base of such classes.
+        if "type" in cls.__annotations__:
+            check_kind(cls)
 
 
 class Declared(NamedTuple):
@@ -54,10 +47,24 @@ class ToClient(_Own):
     """
 
 
+def check_kind(model: type[_Own]) -> None:
+    """Make sure that a frame's class has a `type` of its own.
+
+    Raises:
+        TypeError: it has not.
+    """
+    name, kind = model.__name__, kind_of(model)
+    annotation: object = model.model_fields["type"].annotation
+    if not kind or annotation != Literal[kind]:
+        raise TypeError(f'{name}: write its `type` as `type: Literal["…"] = "…"`')
+    if kind in RESERVED_TYPES:
+        raise TypeError(f"{name}: the type {kind!r} is the service's own; choose another")
+
+
 def kind_of(model: type[_Own]) -> str:
     """Return the `type` of a frame's class; empty for a base that has none."""
-    kind: str = model.model_fields["type"].get_default() or ""
-    return kind
+    kind = model.model_fields["type"].default
+    return kind if isinstance(kind, str) else ""
 
 
 def sent_frames(package: str) -> list[type[ToClient]]:
@@ -68,11 +75,11 @@ def sent_frames(package: str) -> list[type[ToClient]]:
     """
     found: dict[str, type[ToClient]] = {}
     for model in _subclasses(ToClient):
-        if (
-            model.__module__.partition(".")[0] == package
-            and found.setdefault(kind_of(model), model) is not model
-        ):
-            raise TypeError(f"{model.__name__}: the type {kind_of(model)!r} is taken")
+        kind = kind_of(model)
+        if not kind or model.__module__.partition(".")[0] != package:
+            continue
+        if found.setdefault(kind, model) is not model:
+            raise TypeError(f"{model.__name__}: the type {kind!r} is taken; choose another")
     return [model for _, model in sorted(found.items())]
 
 
