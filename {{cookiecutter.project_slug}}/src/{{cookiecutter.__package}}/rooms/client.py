@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from .auth.identities import Identity
 from .connections.connection import Connection
+from .errors import Refused
 from .names import SERVICE_USER
 from .protocol import frames
 from .protocol.closes import CloseRow
@@ -138,7 +139,7 @@ class Client(Generic[State]):
         This connection gets it only with `to_self`.
         """
         _check(frame)
-        if not self._is_cut_off:
+        if not self.is_cut_off:
             await self._rooms.broadcast_from(self._connection, frame, to_self=to_self)
 
     async def publish(self, body: JsonValue, id: str | None = None) -> str | None:  # noqa: A002
@@ -147,23 +148,32 @@ class Client(Generic[State]):
         Returns:
             None if the client was cut off in the meantime, so that it was not said.
         """
-        if self._is_cut_off:
+        if self.is_cut_off:
             return None
-        return await self._rooms.publish_from(self._connection, body, id)
+        try:
+            return await self._rooms.publish_from(self._connection, body, id)
+        except Refused:
+            if self.is_cut_off:
+                return None
+            raise
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something until this connection ends; from a handler, once its answer is sent."""
-        return self._tasks.spawn(work)
+        task = self._tasks.spawn(work)
+        if self._gone:
+            task.cancel()
+        return task
 
     def close(self, close: CloseRow) -> None:
         """End this connection with a row of the service's table, or of yours."""
         self._rooms.end(self._connection, close)
 
-    @property
-    def _is_cut_off(self) -> bool:
-        return self._connection.ending and not self._gone
-
     # What follows is for the service, not for handlers.
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether nothing may be said for it, as it was removed for example."""
+        return self._connection.ending and not self._gone
 
     def renew(self, request: JoinRequest, state: State) -> None:
         """Replace what let the client in."""

@@ -38,6 +38,7 @@ class _RoomLife:
         self.lane = Lane(_UNBOUNDED)
         self.tasks = tasks
         self.here = 0
+        self.opened = False
         self.opening: asyncio.Future[None] | None = None
 
 
@@ -88,7 +89,10 @@ class Handling:
         Raises:
             CloseConnection: it may not.
         """
-        handler = self.find(connection.room)
+        try:
+            handler = self.find(connection.room)
+        except RoomNotFoundError:
+            raise CloseConnection(Close.ROOM_NOT_FOUND) from None
         if not handler.hooks and not handler.frames:
             return
         request = JoinRequest(
@@ -124,24 +128,24 @@ class Handling:
             await self._enter(connection.room, handler)
             client.enter()
             if "connected" in handler.hooks:
-                async with self._run():
+                async with self._calling():
                     await handler.connected(client, first=first)
 
     async def left(self, connection: Connection) -> None:
         """Tell that a client is gone, after what was spawned for it has ended."""
-        client = self._clients.pop(connection, None)
-        last = await connection.membership.left()
-        if client is None:
-            return
-        await client.leave()
-        if client.entered:
+        if client := self._clients.pop(connection, None):
             handler = self.find(connection.room)
-            if "disconnected" in handler.hooks:
-                # Who was removed had left the room before.
-                last = last or self._was_removed(connection)
-                async with self._logging(f"{handler.disconnected.__qualname__} failed"):
-                    await handler.disconnected(client, last=last)
-            self._leave(connection.room, handler)
+            try:
+                last = await connection.membership.left()
+                await client.leave()
+                if client.entered and "disconnected" in handler.hooks:
+                    # Who was removed had left the room before.
+                    last = last or self._was_removed(connection)
+                    async with self._logging(f"{handler.disconnected.__qualname__} failed"):
+                        await handler.disconnected(client, last=last)
+            finally:
+                if client.entered:
+                    self._leave(connection.room, handler)
 
     async def handle(self, connection: Connection, frame: FromClient) -> None:
         """Hand a frame to its handler, and send the answer."""
@@ -176,8 +180,10 @@ class Handling:
         message = Publication(room, user, model, message_id, trusted=connection is None)
         if "before_publish" in handler.hooks:
             client = self._clients.get(connection) if connection else None
-            async with self._run():
+            async with self._calling():
                 changed = await handler.before_publish(message, client)
+            if client and client.is_cut_off:
+                raise Refused("The connection has ended")
             message = replace(message, body=changed.body)
         body = cast("JsonValue", message.body)
         if handler.bodies is not None:
@@ -199,11 +205,17 @@ class Handling:
         life = self._lives.get(room) if room is not None else None
         return (life.tasks if life and life.here else self._tasks).spawn(work)
 
-    async def stop(self) -> None:
-        """Wait for what the rooms have to do, and end what was spawned."""
-        for life in list(self._lives.values()):
-            await life.tasks.end()
-            await life.lane.finished()
+    async def stop(self, seconds: float) -> None:
+        """Wait so long for what the rooms have to do, and end what was spawned."""
+        lives = list(self._lives.values())
+        try:
+            async with asyncio.timeout(seconds):
+                for life in lives:
+                    await life.tasks.end()
+                    await life.lane.finished()
+        except TimeoutError:
+            logger.warning("Not every room's hooks ended in time")
+            await asyncio.gather(*(life.lane.cancel() for life in lives))
         await self._tasks.end()
 
     def _index(self, room: str) -> int:
@@ -218,9 +230,20 @@ class Handling:
         return Spawner(self._context, self._run)
 
     @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[None]:
+    async def _calling(self) -> AsyncIterator[None]:
+        task = asyncio.current_task()
         try:
             async with self._run():
+                yield
+        except asyncio.CancelledError as error:
+            if task and task.cancelling():
+                raise
+            raise RuntimeError("It awaited a task that was cancelled") from error
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        try:
+            async with self._calling():
                 yield
         except Refused:
             raise CloseConnection(Close.NOT_ALLOWED) from None
@@ -228,7 +251,7 @@ class Handling:
     @asynccontextmanager
     async def _logging(self, failed: str) -> AsyncIterator[None]:
         try:
-            async with self._run():
+            async with self._calling():
                 yield
         except Exception:
             logger.exception(failed)
@@ -236,7 +259,7 @@ class Handling:
     async def _answer(self, client: Client[Any], frame: FromClient) -> frames.Frame | None:
         handler = self.find(client.room)
         try:
-            async with self._run():
+            async with self._calling():
                 answer = await getattr(handler, handler.frames[type(frame)])(client, frame)
         except RoomsError as error:
             return refusal(error, ref=frame.ref)
@@ -264,7 +287,7 @@ class Handling:
         life.here += 1
         if life.opening is None:
             life.opening = asyncio.get_running_loop().create_future()
-            life.lane.put(partial(self._open, room, handler, life.opening))
+            life.lane.put(partial(self._open, life, room, handler, life.opening))
         try:
             await asyncio.shield(life.opening)
         except BaseException:
@@ -275,22 +298,25 @@ class Handling:
         life = self._lives[room]
         life.here -= 1
         if not life.here:
-            opening, life.opening = life.opening, None
-            opened = opening is not None and not opening.exception()
-            life.lane.put(partial(self._empty, room, handler, opened=opened))
+            life.opening = None
+            life.lane.put(partial(self._empty, life, room, handler))
 
-    async def _open(self, room: str, handler: Handler, opening: asyncio.Future[None]) -> None:
+    async def _open(
+        self, life: _RoomLife, room: str, handler: Handler, opening: asyncio.Future[None]
+    ) -> None:
         try:
             if "opened" in handler.hooks:
-                async with self._run():
+                async with self._calling():
                     await handler.opened(room)
         except Exception as error:  # noqa: BLE001 (those who come in end with it)
             opening.set_exception(error)
         else:
+            life.opened = True
             opening.set_result(None)
 
-    async def _empty(self, room: str, handler: Handler, *, opened: bool) -> None:
-        await self._lives[room].tasks.end()
+    async def _empty(self, life: _RoomLife, room: str, handler: Handler) -> None:
+        await life.tasks.end()
+        opened, life.opened = life.opened, False
         if "emptied" in handler.hooks and opened:
             async with self._logging(f"{handler.emptied.__qualname__} failed"):
                 await handler.emptied(room)

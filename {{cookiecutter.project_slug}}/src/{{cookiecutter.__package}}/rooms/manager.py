@@ -154,7 +154,7 @@ class ConnectionManager(Publishing):
         if self._keeper:
             keeper, self._keeper = self._keeper, None
             await end_tasks(keeper)
-        await self._handling.stop()
+        await self._handling.stop(self.config.drain_seconds)
         await self._parts.stop()
         await self._streams.stop()
         await self.backend.close()

@@ -42,6 +42,8 @@ class Spawner:
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # It may never begin.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     def hold(self) -> None:
@@ -53,8 +55,9 @@ class Spawner:
         self._begin.set()
 
     async def end(self) -> None:
-        """Cancel all, and wait until it has ended."""
-        await end_tasks(*self._tasks)
+        """Cancel all, what it spawns meanwhile too, and wait until it has ended."""
+        while self._tasks:
+            await end_tasks(*self._tasks)
 
     async def _work(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -63,9 +66,6 @@ class Spawner:
                 await work
         except Exception:
             logger.exception("A task failed")
-        finally:
-            # It may never have begun.
-            work.close()
 
 
 class Turns:

@@ -3,12 +3,15 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import cast
 
 Job = Callable[[], Awaitable[None]]
 
 # A short frame that waits takes memory too.
 _SMALLEST_BYTES = 1_024
+# What comes last, and what does not heed a cancellation, is cancelled after so long.
+_LAST_SECONDS = 1.0
 
 
 class Lane:
@@ -66,15 +69,18 @@ class Lane:
             await asyncio.wait([self._task])
 
     async def cancel(self) -> None:
-        """Cancel what runs, forget what waits, and wait for what comes last."""
+        """Cancel what runs, forget what waits, and give what comes last a moment."""
         self.drop()
-        if self._task:
+        while self._task:
             self._task.cancel()
-        await self.finished()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self.finished()
 
     def _wake(self) -> None:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())
+            self._task.add_done_callback(self._ended)
 
     async def _work(self) -> None:
         try:
@@ -83,14 +89,22 @@ class Lane:
         finally:
             self._task = None
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:
+            # It was cancelled before it began.
+            self._task = None
+            if self._jobs or self._last:
+                self._wake()
+
     async def _run_next(self) -> None:
         job = self._next()
         try:
             await job()
         except asyncio.CancelledError:
             # By `cancel`: what comes last is done all the same.
-            if not self._last:
+            if not self._last or not self._task:
                 raise
+            self._task.uncancel()
 
     def _next(self) -> Job:
         if self._jobs:
