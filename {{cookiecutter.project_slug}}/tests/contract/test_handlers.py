@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import jwt
 import pytest
+import uvicorn
+from pydantic import BaseModel
 
 from {{cookiecutter.__package}}.rooms import (
     Client,
@@ -25,10 +28,13 @@ from {{cookiecutter.__package}}.rooms import (
     Service as Made,
 )
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.server.run import uvicorn_config
 
 from ..configs import SECRET_KEY
 from ..serving import Start
 from ..waiting import within
+from . import server
+from .client import Client as WireClient
 from .service import KEY, Service
 
 Handled = Callable[..., AbstractAsyncContextManager[Service]]
@@ -515,6 +521,68 @@ async def test_a_mistake_behind_the_fact_is_logged_and_ends_nothing(
                 await ann.expect_message("hello")
     assert f"a mistake in {hook}" in caplog.text
     caplog.clear()
+
+
+class Text(BaseModel):
+    text: str
+
+
+class Loud(RoomHandler[None, Text | int]):
+    """Has bodies of a type."""
+
+    async def before_publish(
+        self, message: Publication[Text | int], client: Client | None
+    ) -> Publication[Text | int]:
+        if isinstance(message.body, Text):
+            return replace(message, body=Text(text=message.body.text.upper()))
+        return message
+
+
+async def test_bodies_may_have_a_type(handled: Handled) -> None:
+    async with handled(Loud()) as service, service.join("ann") as ann:
+        await ann.say({"text": "hello"})
+        await ann.expect_message({"text": "HELLO"})
+        await ann.say(1)
+        await ann.expect_message(1)
+        await ann.say({"text": 1}, id="m1")
+        await ann.expect_error("invalid-message", id="m1")
+        for body, status in [({"text": "by HTTP"}, 202), ("no text", 422)]:
+            answer = await service.call(
+                "POST", "/rooms/lobby/messages", headers=KEY, json={"body": body}
+            )
+            assert answer.status_code == status
+        await ann.expect_message({"text": "BY HTTP"}, "service")
+
+
+async def test_a_flood_behind_a_handler_that_waits_is_bounded_and_nothing_is_lost(
+    handled: Handled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def impatient(*args: Any, **more: Any) -> uvicorn.Config:
+        settings = uvicorn_config(*args, **more)
+        settings.ws_ping_interval = settings.ws_ping_timeout = 0.1
+        return settings
+
+    monkeypatch.setattr(server, "uvicorn_config", impatient)
+    handler = Answers()
+    limits = {"outbox_bytes": 4_096, "messages_per_second": 1_000}
+    async with handled(handler, **limits) as service, service.join("ann") as ann:
+        await ann.send(type="ask", what="wait")
+        what = [f"{number}:{'x' * 50_000}" for number in range(100)]
+        sending = asyncio.create_task(send_all(ann, what))
+        # Longer than a client has to answer a ping.
+        await asyncio.sleep(0.5)
+        assert not sending.done(), "all was read while nothing was handled"
+        handler.may_go_on.set()
+        await within("what is sent", sending)
+        await ann.expect_message("waited")
+        await ann.send(type="ping", ref="p1")
+        await ann.expect("pong", ref="p1")
+        assert handler.heard == ["wait", *what]
+
+
+async def send_all(client: WireClient, what: list[str]) -> None:
+    for one in what:
+        await client.send(type="ask", what=one)
 
 
 class Counted(FromClient):

@@ -8,7 +8,7 @@ import logging
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, Literal
 
@@ -33,9 +33,10 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.tasks import Spawner
 
 from ..clock import ManualClock
-from ..fakes import Listener
+from ..fakes import Listener, slow_down
 from ..waiting import until_told, within
 
+_WHERE = ContextVar("_WHERE", default="outside")
 Job = Callable[[], Awaitable[None]]
 Make = Callable[..., ConnectionManager]
 
@@ -207,6 +208,19 @@ async def test_what_comes_last_may_use_a_limit_of_time() -> None:
     lane.close(last)
     await within("the cancellation", lane.cancel())
     assert jobs.done[2:] == ["cancelled 0"]
+
+
+async def test_jobs_run_in_the_context_of_their_lane_whoever_puts_them() -> None:
+    async def job() -> None:
+        seen.append(_WHERE.get())
+
+    seen: list[str] = []
+    lane = Lane(10_000)
+    token = _WHERE.set("a request")
+    lane.put(job)
+    _WHERE.reset(token)
+    await within("the lane", lane.finished())
+    assert seen == ["outside"]
 
 
 # Tasks.
@@ -448,6 +462,22 @@ async def test_a_client_that_leaves_while_it_is_asked_for_is_told_of_in_pairs(
     await within("the end", leaving)
     assert handler.heard[:3] in (["opened", "connected", "disconnected"], [])
     assert (await attic.manager.backend.presence.members("attic")).members == []
+
+
+async def test_the_others_are_told_that_a_client_left_before_its_hook_runs(
+    make_manager: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = Slow()
+    attic = await open_attic(make_manager, handler)
+    connection = await attic.enter()
+    entered, go_on = slow_down(monkeypatch, attic.manager.backend.presence, "leave")
+    leaving = asyncio.create_task(attic.manager.disconnect(connection))
+    await within("the departure", entered.wait())
+    await until_told()
+    assert "disconnected" not in handler.heard
+    go_on.set()
+    await within("the end", leaving)
+    assert "disconnected" in handler.heard
 
 
 async def test_a_stop_ends_a_client_that_is_still_asked_for(make_manager: Make) -> None:

@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -34,8 +34,8 @@ _UNBOUNDED = 1 << 62
 class _RoomLife:
     """A room in this process: how many are there, and what is done for it in order."""
 
-    def __init__(self, tasks: Spawner) -> None:
-        self.lane = Lane(_UNBOUNDED)
+    def __init__(self, tasks: Spawner, context: Context) -> None:
+        self.lane = Lane(_UNBOUNDED, context)
         self.tasks = tasks
         self.here = 0
         self.opened = False
@@ -279,7 +279,7 @@ class Handling:
 
     def _life(self, room: str) -> _RoomLife:
         if room not in self._lives:
-            self._lives[room] = _RoomLife(self._spawner())
+            self._lives[room] = _RoomLife(self._spawner(), self._context)
         return self._lives[room]
 
     async def _enter(self, room: str, handler: Handler) -> None:

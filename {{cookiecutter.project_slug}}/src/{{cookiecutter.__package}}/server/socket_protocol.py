@@ -46,6 +46,8 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         self._turn: asyncio.Handle | None = None
         self._rate: RateLimit | None = None
         self._flooded = self._discarding = False
+        # Whether reading was paused since the last ping.
+        self._was_paused = False
         self._answer: Answer | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -185,10 +187,17 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         self._look_for_answer(self.conn.behind_fault + self._unparsed)
         self._discard()
 
+    def send_keepalive_ping(self) -> None:
+        """Ping the client."""
+        self._was_paused = False
+        super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
         """Close, as the client did not answer a ping."""
-        if self.read_paused and not self._discarding and self.ping_timeout:
-            # The pong is behind what the application has not taken yet.
+        paused = self.read_paused or self._was_paused
+        if paused and not self._discarding and self.ping_timeout:
+            # The pong is behind what the application had not taken yet.
+            self._was_paused = False
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
             return
         self.pong_timer = None
@@ -227,7 +236,7 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         if self._unparsed:
             self._turn = self._turn or self.loop.call_soon(self._parse)
         elif self.read_paused:
-            self.read_paused = False
+            self.read_paused, self._was_paused = False, True
             self.transport.resume_reading()
 
     def _parse(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context, copy_context
 from typing import cast
 
 Job = Callable[[], Awaitable[None]]
@@ -17,15 +18,16 @@ _LAST_SECONDS = 1.0
 class Lane:
     """A queue of jobs, run in order by a task that lives only while there is work.
 
-    The jobs raise nothing.
+    The jobs raise nothing. They run in a `context`, whoever puts them: a request's is gone by then.
     """
 
-    __slots__ = ("_jobs", "_last", "_max_bytes", "_ready", "_task", "bytes", "closed")
+    __slots__ = ("_context", "_jobs", "_last", "_max_bytes", "_ready", "_task", "bytes", "closed")
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, context: Context | None = None) -> None:
         self.bytes = 0
         self.closed = False
         self._max_bytes = max_bytes
+        self._context = context or copy_context()
         self._jobs: deque[tuple[Job, int]] = deque()
         self._last: Job | None = None
         self._ready: asyncio.Future[None] | None = None
@@ -79,7 +81,9 @@ class Lane:
 
     def _wake(self) -> None:
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._work())
+            self._task = asyncio.get_running_loop().create_task(
+                self._work(), context=self._context.copy()
+            )
             self._task.add_done_callback(self._ended)
 
     async def _work(self) -> None:

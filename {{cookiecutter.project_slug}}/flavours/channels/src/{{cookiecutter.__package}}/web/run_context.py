@@ -42,6 +42,8 @@ class RunContext:
 
     async def __aexit__(self, *error: object) -> None:
         """Close what was opened, and end the thread."""
-        if self._context in SyncToAsync.context_to_thread_executor:
-            await sync_to_async(connections.close_all)()
-        await self._context.__aexit__(*error)
+        try:
+            if self._context in SyncToAsync.context_to_thread_executor:
+                await sync_to_async(connections.close_all)()
+        finally:
+            await self._context.__aexit__(*error)
