@@ -54,7 +54,7 @@ class Client:
         frame = await self.next_frame(f"a frame `{kind}`")
         assert frame["type"] == kind, f"expected `{kind}`, but got {frame}"
         for name, value in fields.items():
-            assert frame[name] == value, f"expected {name}={value!r}, but got {frame}"
+            assert frame.get(name) == value, f"expected {name}={value!r}, but got {frame}"
         return frame
 
     async def expect_message(self, body: object, sender: str | None = None) -> Frame:

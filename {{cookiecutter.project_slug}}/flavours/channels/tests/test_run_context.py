@@ -51,6 +51,15 @@ async def test_a_connection_that_broke_is_not_used_again() -> None:
             await sync_to_async(break_connection)()
 
 
+@pytest.mark.usefixtures("database")
+async def test_connections_are_closed_behind_a_handler() -> None:
+    async with RunContext():
+        await User.objects.acount()
+        used = await sync_to_async(lambda: connections["default"])()
+        assert used.connection is not None
+    assert used.connection is None
+
+
 async def test_nothing_is_opened_or_closed_where_nothing_is_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -87,7 +96,7 @@ async def test_a_cancellation_while_connections_are_closed_leaves_no_thread(
     assert not len(SyncToAsync.context_to_thread_executor)
 
 
-async def test_a_hook_behind_a_request_does_not_ask_in_the_thread_of_the_request(
+async def test_a_hook_behind_a_request_does_not_ask_in_its_thread(
     make_manager: Callable[..., ConnectionManager],
 ) -> None:
     threads: asyncio.Queue[int] = asyncio.Queue()
