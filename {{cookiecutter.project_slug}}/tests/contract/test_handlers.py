@@ -92,6 +92,15 @@ class Answers(RoomHandler):
                 await client.broadcast(Told(what="all"), to_self=True)
             case "me":
                 await client.send(Told(what="me"))
+            case "end":
+                client.close(Close.REMOVED)
+                await client.send(Told(what="too late"))
+            case "claims":
+                return Told(what=f"{client.claims['sub']}")
+            case "text":
+                await client.send("text")  # type: ignore[arg-type]
+            case "answer":
+                return "text"  # type: ignore[return-value]
             case "later":
                 client.spawn(self._later(client))
                 return Told(what="now")
@@ -186,6 +195,64 @@ async def test_a_handler_may_close_the_connection(handled: Handled) -> None:
     async with handled(Answers()) as service, service.join("ann") as ann:
         await ann.send(type="ask", what="leave")
         await ann.expect_close(Close.REMOVED)
+
+
+async def test_a_handler_may_close_and_then_says_nothing(handled: Handled) -> None:
+    async with handled(Answers()) as service, service.join("ann") as ann:
+        await ann.send(type="tell", whom="claims")
+        await ann.expect("told", what="ann")
+        await ann.send(type="tell", whom="end")
+        await ann.expect_close(Close.REMOVED)
+
+
+@pytest.mark.parametrize("whom", ["text", "answer"])
+async def test_what_is_no_frame_to_clients_is_not_sent(
+    whom: str, handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with handled(Answers()) as service, service.join("ann") as ann:
+        await ann.send(type="tell", whom=whom)
+        await ann.expect_close(Close.INTERNAL_ERROR)
+    assert "no frame to clients" in caplog.text
+    caplog.clear()
+
+
+class Team(RoomHandler):
+    """Is for some rooms, and has a rule that calls the one that comes with the service."""
+
+    rooms = ("team-*", "crew")
+
+    async def before_publish(self, message: Publication, client: Client | None) -> Publication:
+        return replace(await super().before_publish(message, client), body="by a team")
+
+
+class Echo(RoomHandler):
+    """Says what a client asks it to, if its own rule has nothing against it."""
+
+    async def before_publish(self, message: Publication, client: Client | None) -> Publication:
+        if message.body == "no":
+            raise Refused("Not this word")
+        return message
+
+    @on(Ask)
+    async def ask(self, client: Client, frame: Ask) -> None:
+        await client.publish(frame.what)
+
+
+async def test_the_first_handler_that_takes_a_room_has_it(handled: Handled) -> None:
+    async with handled(Team(), Echo()) as service:
+        await service.manager.create_room("team-red")
+        for room, said in [("team-red", "by a team"), ("lobby", "hello")]:
+            async with service.join("ann", room) as ann:
+                await ann.say("hello")
+                await ann.expect_message(said)
+
+
+async def test_a_rule_holds_for_what_a_handler_says(handled: Handled) -> None:
+    async with handled(Echo()) as service, service.join("ann") as ann:
+        await ann.send(type="ask", what="yes")
+        await ann.expect_message("yes", "ann")
+        await ann.send(type="ask", what="no", ref="r1")
+        await ann.expect_error("refused", ref="r1", detail="Not this word")
 
 
 async def test_while_a_handler_waits_pings_are_answered_and_frames_wait_in_order(

@@ -161,15 +161,16 @@ async def test_the_claims_of_a_refreshed_identity_count(attic: ConnectionManager
     await manager.disconnect(connection)
 
 
+@pytest.mark.parametrize("user", ["ann", "bea"])
 async def test_a_connection_that_ends_during_a_refresh_leaves_no_timer(
-    attic: ConnectionManager, clock: ManualClock
+    user: str, attic: ConnectionManager, clock: ManualClock
 ) -> None:
     class Slow(Vouching):
         async def refresh(self, token: str, room: str) -> Identity | None:
             manager.end(connection, Close.REMOVED)
-            return Identity("ann", expires=clock.time() + 30)
+            return Identity(user, expires=clock.time() + 30)
 
-    manager = identifying(attic, Slow(ANN))
+    manager = identifying(attic, Slow(Identity("ann", expires=clock.time() + 60)))
     _, connection = await come(manager)
     await manager.receive(connection, REFRESH)
     assert clock.pending == 0
