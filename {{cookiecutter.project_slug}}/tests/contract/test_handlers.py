@@ -96,6 +96,7 @@ class Answers(RoomHandler):
                 client.close(Close.REMOVED)
                 await client.send(Told(what="too late"))
             case "claims":
+                assert client.id
                 return Told(what=f"{client.claims['sub']}")
             case "text":
                 await client.send("text")  # type: ignore[arg-type]

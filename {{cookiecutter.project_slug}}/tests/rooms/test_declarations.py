@@ -19,11 +19,8 @@ from {{cookiecutter.__package}}.rooms import (
     on,
 )
 from {{cookiecutter.__package}}.rooms.protocol import frames
-from {{cookiecutter.__package}}.rooms.protocol.own import (
-    RESERVED_TYPES,
-    kind_of,
-    sent_frames,
-)
+from {{cookiecutter.__package}}.rooms.protocol.own import kind_of, sent_frames
+from {{cookiecutter.__package}}.rooms.protocol.reserved import RESERVED_TYPES
 
 
 class Wave(FromClient):

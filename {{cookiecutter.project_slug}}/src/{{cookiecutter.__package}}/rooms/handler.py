@@ -11,7 +11,8 @@ from pydantic import JsonValue, TypeAdapter
 
 from .client import Body, Client, JoinRequest, Publication, State
 from .protocol.closes import CloseRow, check_rows
-from .protocol.own import RESERVED_TYPES, FromClient, ToClient, check_kind, kind_of
+from .protocol.own import FromClient, ToClient, check_kind, kind_of
+from .protocol.reserved import RESERVED_TYPES
 
 if TYPE_CHECKING:
     from .manager import ConnectionManager
