@@ -62,7 +62,7 @@ MUTANTS = [
         "a message that the rule refused is said",
         [
             replace(
-                "ConnectionManager._publish",
+                "Publishing._publish",
                 "body, message = await self._handling.before_publish(...)",
                 _REFUSED,
             )
@@ -213,7 +213,7 @@ MUTANTS = [
     ),
     Mutant(
         "a room is emptied beside a task that runs",
-        [remove("Handling._empty", "await life.tasks.end()")],
+        [remove("RoomHooks._empty", "await life.tasks.end()")],
         _TASKS,
     ),
     Mutant(
@@ -228,7 +228,7 @@ MUTANTS = [
     ),
     Mutant(
         "a handler that awaits a cancelled task says nothing",
-        [always("Handling._calling", "task and task.cancelling()")],
+        [always("calling", "task and task.cancelling()")],
         f"{_LANE}::test_a_handler_that_awaits_a_cancelled_task_ends_the_connection",
     ),
     # Declarations.

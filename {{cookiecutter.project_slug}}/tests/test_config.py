@@ -7,7 +7,11 @@ from unittest import mock
 import pytest
 
 from {{cookiecutter.__package}}.config import Config
-from {{cookiecutter.__package}}.rooms.config import ServiceConfig, load_config, normal_origin
+from {{cookiecutter.__package}}.rooms.config import (
+    ServiceConfig,
+    load_config,
+    normal_origin,
+)
 from {{cookiecutter.__package}}.web.about import PACKAGE
 
 from .configs import clean_environment, make_config

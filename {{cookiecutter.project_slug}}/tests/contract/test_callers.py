@@ -9,7 +9,10 @@ import pytest
 from {{cookiecutter.__package}}.rooms.errors import RoomNotFoundError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
-from {{cookiecutter.__package}}.rooms.protocol.reserved import RESERVED_TYPES, OwnFrame
+from {{cookiecutter.__package}}.rooms.protocol.reserved import (
+    RESERVED_TYPES,
+    OwnFrame,
+)
 
 from ..fakes import fail
 from ..processes import PROCESS_TIMEOUT

@@ -15,7 +15,10 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.service import Service
 from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.server.middleware import App
-from {{cookiecutter.__package}}.web.application import build_application
+from {{cookiecutter.__package}}.web.application import (
+    build_application,
+    django_application,
+)
 from {{cookiecutter.__package}}.web.manager import build_manager
 
 from .clock import ManualClock
@@ -83,8 +86,14 @@ def manager(make_manager: Callable[..., ConnectionManager]) -> ConnectionManager
     return make_manager()
 
 
+@pytest.fixture(scope="session")
+def django_is_ready() -> None:
+    """Let Django set up its logging before that of a test is captured: it removes all handlers."""
+    django_application()
+
+
 @pytest.fixture
-def build_app(settings: Settings) -> Callable[[ConnectionManager], App]:
+def build_app(settings: Settings, django_is_ready: None) -> Callable[[ConnectionManager], App]:
     """Build applications whose consumers and views get the manager that a test chose."""
 
     def build(manager: ConnectionManager) -> App:

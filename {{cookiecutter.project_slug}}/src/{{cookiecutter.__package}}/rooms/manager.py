@@ -154,7 +154,7 @@ class ConnectionManager(Publishing):
         if self._keeper:
             keeper, self._keeper = self._keeper, None
             await end_tasks(keeper)
-        await self._handling.stop(self.config.drain_seconds)
+        await self._handling.rooms.stop(self.config.drain_seconds)
         await self._parts.stop()
         await self._streams.stop()
         await self.backend.close()
@@ -210,7 +210,7 @@ class ConnectionManager(Publishing):
 
         Without a room, or where nobody is there, it runs until its end or the stop.
         """
-        return self._handling.spawn(work, room)
+        return self._handling.rooms.spawn(work, room)
 
     async def disconnect(self, connection: Connection, by_server: Close | None = None) -> None:
         """Forget a client that is gone, after what it sent; `by_server` says how it was closed."""

@@ -199,5 +199,6 @@ class Publishing(RoomRegistry):
         # After the tasks that write to the members, which were woken before.
         asyncio.get_running_loop().call_soon(record_delivery, begun)
         if message and not duplicate:
-            self._handling.published(replace(message, position=str(position)))
+            told = replace(message, position=str(position))
+            self._handling.rooms.published(told, self._handling.find(room))
         return str(position)

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Context
 from typing import Any
 
@@ -20,6 +20,29 @@ async def end_tasks(*tasks: asyncio.Task[None]) -> None:
             task.cancel()
         await asyncio.wait(left, timeout=0.1)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def calling(run: RunContext) -> AsyncIterator[None]:
+    """Call code of the owner's; that it awaits what was cancelled is an error of its own."""
+    task = asyncio.current_task()
+    try:
+        async with run():
+            yield
+    except asyncio.CancelledError as error:
+        if task and task.cancelling():
+            raise
+        raise RuntimeError("It awaited a task that was cancelled") from error
+
+
+@asynccontextmanager
+async def logging_errors(run: RunContext, failed: str) -> AsyncIterator[None]:
+    """Call code of the owner's; an error is logged under these words, and ends nothing."""
+    try:
+        async with calling(run):
+            yield
+    except Exception:
+        logger.exception(failed)
 
 
 class Spawner:

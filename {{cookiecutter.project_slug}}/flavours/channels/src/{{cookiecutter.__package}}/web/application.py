@@ -15,14 +15,14 @@ from .routing import socket_router
 from .sessions import SocketSessionMiddleware
 
 # One for the process: WhiteNoise looks at every static file when it is made.
-_django = cache(get_asgi_application)
+django_application = cache(get_asgi_application)
 
 
 def build_application(manager: ConnectionManager) -> App:
     """Build the application around a manager; a test hands in its own."""
     routes: Any = ProtocolTypeRouter(
         {
-            "http": _django(),
+            "http": django_application(),
             "websocket": CookieMiddleware(
                 SocketSessionMiddleware(AuthMiddleware(socket_router(manager)))
             ),
