@@ -28,10 +28,11 @@ from prometheus_client.parser import text_string_to_metric_families as families
 from rooms_service.rooms import metrics
 from rooms_service.rooms.connections import telemetry  # which fills in the labels
 from rooms_service.rooms.protocol import asyncapi
+from rooms_service.rooms.protocol.own import Declared
 from scripts.written import README, written
 told = {
     "readme": written()[README],
-    "protocol": asyncapi.describe("", "", "", ""),
+    "protocol": asyncapi.describe("", "", "", "", Declared()),
     "metrics": [
         (one.name, one.type, sorted({*one.samples[0].labels} - {"le"}), one.documentation)
         for one in families(metrics.expose().decode())

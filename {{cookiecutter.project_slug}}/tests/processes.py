@@ -33,7 +33,12 @@ KEYS = {
     "PORT": "0",
     "PYTHONUTF8": "1",
     # For `tests.bare`, in whatever folder it runs.
-    "PYTHONPATH": str(Path(__file__).parents[1]),
+    "PYTHONPATH": os.pathsep.join(
+        [
+            str(Path(__file__).parents[1]),
+            *filter(None, [os.environ.get("PYTHONPATH")]),
+        ]
+    ),
 }
 
 

@@ -80,7 +80,7 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                 "id.example.org/keys",
                 "file:///etc/passwd",
                 "https://",
-                "https://ann:secret@id.example.org/keys",
+                "https://user:password@id.example.org/keys",
                 "https://id.example.org/keys#one",
                 "https://id.example.org/a b",
             )

@@ -75,6 +75,39 @@ async def test_a_client_that_goes_while_it_comes_in_is_forgotten(
     assert await members(manager) == []
 
 
+async def test_what_a_client_sends_while_it_comes_in_is_said_though_it_leaves(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    entered, go_on = slow_down(monkeypatch, manager.store, "get")
+    connection = manager.open("attic", Socket().transport)
+    await entered.wait()
+    await manager.receive(connection, '{"type": "message", "body": "on the way out"}')
+    leaving = asyncio.create_task(manager.disconnect(connection))
+    go_on.set()
+    await leaving
+    (said,) = (await manager.messages("attic", None, 10)).entries
+    assert "on the way out" in said.text
+    assert manager.connection_count == 0
+    assert await members(manager) == []
+
+
+async def test_a_server_that_stops_waits_no_longer_for_who_comes_in(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await manager.create_room("attic")
+    entered, _ = slow_down(monkeypatch, manager.store, "get")
+    connection = manager.open("attic", Socket().transport)
+    await entered.wait()
+    leaving = asyncio.create_task(manager.disconnect(connection))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert connection.lane.idle
+    assert manager.connection_count == 0
+    assert await members(manager) == []
+
+
 async def test_frames_after_the_end_are_ignored(manager: ConnectionManager) -> None:
     await manager.create_room("attic")
     socket, witness = Socket(), Socket()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from typing import cast
 
 from pydantic import JsonValue, ValidationError
 
@@ -88,10 +89,10 @@ class InboundFrames:
                     self._answer(connection, frames.Pong(ref=frame.ref))
                 case frames.Error():
                     self._answer(connection, frame)
-                case FromClient():
-                    await self._handling.handle(connection, frame)
                 case frames.ShowClose():
                     raise CloseConnection(frame.close)
+                case _:
+                    await self._handling.handle(connection, cast("FromClient", frame))
 
     async def _say(self, connection: Connection, frame: frames.Message) -> None:
         try:

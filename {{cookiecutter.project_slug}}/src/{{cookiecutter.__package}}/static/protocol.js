@@ -57,7 +57,7 @@ function operation({ summary, messages }, channel, schemas) {
 
 const { info, channels, operations, components } = await (await fetch("../asyncapi.json")).json();
 const { room } = channels;
-const after = room.bindings.ws.query.properties.after;
+const { after, last } = room.bindings.ws.query.properties;
 const closes = room["x-closes"].map(({ code, reason, lastWords, explanation, advice }) => [
   code,
   reason ?? "the server library's",
@@ -71,6 +71,7 @@ main.append(
   element("h2", "Connecting"),
   card(`GET ${room.address}`, element("p", room.description)),
   card("?after=", element("p", after.description)),
+  card("?last=", element("p", last.description)),
   ...operation(operations.receive, room, components.schemas),
   ...operation(operations.send, room, components.schemas),
   element("h2", "How a connection ends"),

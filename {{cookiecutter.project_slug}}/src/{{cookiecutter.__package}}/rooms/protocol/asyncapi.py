@@ -78,7 +78,13 @@ _QUERY: dict[str, JsonValue] = {
             "title": "RoomQueryAfter",
             "type": "string",
             "description": "The last position seen, to come back to it.",
-        }
+        },
+        "last": {
+            "title": "RoomQueryLast",
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many messages a newcomer wants that were said lately.",
+        },
     },
 }
 _SECURITY_SCHEMES: dict[str, JsonValue] = {
