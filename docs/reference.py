@@ -20,7 +20,7 @@ from mkdocs.structure.pages import Page
 
 TEMPLATE = Path(__file__).parent.parent
 FLAVOURS = {"fastapi": "FastAPI", "channels": "Channels"}
-PAGES = ["README.md", "docs/changing.md", "docs/threats.md", "docs/page.png"]
+PAGES = ["README.md", "docs/changing.md", "docs/own.md", "docs/threats.md", "docs/page.png"]
 
 _QUESTIONS = """\
 import json

@@ -57,26 +57,31 @@ try {
 # Nothing of the project is imported but this, so it is the same from any folder.
 DESCRIBE = """
 import json
+from {package}.rooms import Service
 from {package}.web import page
-print(json.dumps(page.protocol()))
+print(json.dumps(page.protocol(Service(handlers=handlers))))
 """
 # A frame of an owner's, with what has no name in the code.
 OWN_FRAME = """
 from typing import Literal
 from pydantic import BaseModel
-from {package}.rooms.protocol import frames
+from {package}.rooms import Client, FromClient, RoomHandler, on
 
 class Line(BaseModel):
     size: Literal["small", "large"]
 
-class Order(frames.Frame):
+class Order(FromClient):
     type: Literal["order"] = "order"
     urgency: Literal["low", "high"]
     lines: list[Line]
     stamps: list[Literal["red", "blue"]]
     delivery: Line | list[Line] | None = None
 
-frames.ClientFrame |= Order
+class Orders(RoomHandler):
+    @on(Order)
+    async def order(self, client: Client, frame: Order) -> None: ...
+
+handlers = [Orders()]
 """
 
 
@@ -133,8 +138,8 @@ def test_the_client_connects_by_the_package_ws(project: Project, node_modules: P
     project.run("uv", "run", "pytest", client, environment={"NODE_OPTIONS": options})
 
 
-def describe(project: Project, before: str = "") -> str:
-    """Print the description of a project's protocol, once the code `before` has run."""
+def describe(project: Project, before: str = "handlers = []\n") -> str:
+    """Print the description of a project's protocol, with the handlers that `before` makes."""
     code = (before + DESCRIBE).format(package=project.package.name)
     done = project.run(str(project.python), "-c", code)
     return done.stdout

@@ -1,4 +1,4 @@
-"""What a handler of the owner's is asked and told: each rule, in order, once, and for its client."""
+"""What a handler of the owner's is asked and told: each rule, in order, and once."""
 
 from ..mutating import always, never, remove, replace
 from .mutant import Mutant

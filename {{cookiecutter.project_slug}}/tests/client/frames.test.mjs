@@ -31,7 +31,7 @@ test("sixty moves a second stay below the service's limit", async () => {
     await sleep(1000 / 60);
   }
   await Promise.all(receipts);
-  await until("the newest", () => sent.at(-1) === `cursor ${MOVES}`);
+  await until("the newest", () => sent.includes(`cursor ${MOVES}`));
   const seconds = (Date.now() - started) / 1000;
   assert.equal(ann.welcomes.length, 1);
   assert.ok(sent.length >= 10 + receipts.length && sent.length <= 10 + 10 * seconds, `${sent}`);
