@@ -171,6 +171,7 @@ class Stream:
                 seen = page.entries[0].position
                 frame = frames.encode_entry(page.entries.pop(0))
                 # The rest is for what is told meanwhile, and not kept.
+                # One page is left free, for the next one that is read, and for what is not kept.
                 await self._make_room(connection, frame.size + self._page_bytes)
                 connection.send(frame)
                 metrics.DELIVERIES.inc()
@@ -178,7 +179,6 @@ class Stream:
             if connection.ending or (seen >= page.newest and self.fanout.release(connection, seen)):
                 return
             self.hold(connection)
-            await self._make_room(connection, self._page_bytes)
             page = await self.read(seen)
             if not page.follows(seen):
                 self._links.end(connection, Close.READS_TOO_SLOWLY)
