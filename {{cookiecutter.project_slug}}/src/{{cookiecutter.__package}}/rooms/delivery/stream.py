@@ -170,8 +170,7 @@ class Stream:
                 # In one place and in one form at a time, as it counts once.
                 seen = page.entries[0].position
                 frame = frames.encode_entry(page.entries.pop(0))
-                # The rest is for what is told meanwhile, and not kept.
-                # One page is left free, for the next one that is read, and for what is not kept.
+                # The rest is for the next page, and for what is told meanwhile and not kept.
                 await self._make_room(connection, frame.size + self._page_bytes)
                 connection.send(frame)
                 metrics.DELIVERIES.inc()
