@@ -21,6 +21,7 @@ from {{cookiecutter.__package}}.rooms import (
     Handshake,
     JoinRequest,
     Publication,
+    Refused,
     RoomHandler,
     Service,
     ToClient,
@@ -581,19 +582,26 @@ async def test_what_waits_for_a_rule_is_not_said_for_a_client_that_was_removed(
         assert handler.heard[2:4] == ["said: False", "disconnected"]
 
 
-@pytest.mark.parametrize("sends", [True, False])
-async def test_a_room_that_no_handler_takes_does_not_exist(
-    make_manager: Make, *, sends: bool
-) -> None:
+async def test_a_room_that_no_handler_takes_has_the_one_of_the_service(make_manager: Make) -> None:
     class Team(RoomHandler):
         rooms = "team-*"
 
+        async def authorize(self, request: JoinRequest) -> None:
+            raise Refused("You are not of the team")
+
     attic = await open_attic(make_manager, Team())
     connection = attic.open()
-    if sends:
-        await attic.send(connection, type="ping")
-    await attic.listener.expect_close(Close.ROOM_NOT_FOUND)
+    await attic.send(connection, type="message", body="hello")
+    await attic.listener.expect("hello")
     await attic.manager.disconnect(connection)
+
+
+def test_only_one_handler_is_for_all_other_rooms(make_manager: Make) -> None:
+    class One(RoomHandler):
+        pass
+
+    with pytest.raises(TypeError, match="One, RoomHandler: only one handler"):
+        make_manager(service=Service(handlers=[One(), RoomHandler()]))
 
 
 @pytest.mark.parametrize(("a_second", "allowed"), [(5, True), (40, False)])

@@ -142,7 +142,7 @@ class Client(Generic[State]):
         if not self.is_cut_off:
             await self._rooms.broadcast_from(self._connection, frame, to_self=to_self)
 
-    async def publish(self, body: JsonValue, id: str | None = None) -> str | None:  # noqa: A002
+    async def publish(self, body: JsonValue, id: str | None = None) -> str | None:  # noqa: A002 (the wire's word)
         """Say something to the room in this user's name; its position.
 
         Returns:

@@ -12,7 +12,7 @@ from .auth.handshake import Handshake
 from .auth.identities import Admission
 from .client import Client, JoinRequest, Publication, Rooms
 from .connections.connection import Connection
-from .errors import InvalidBodyError, Refused, RoomNotFoundError, RoomsError, UnavailableError
+from .errors import InvalidBodyError, Refused, RoomsError, UnavailableError
 from .handler import RoomHandler
 from .protocol import frames
 from .protocol.closes import Close, CloseConnection
@@ -29,7 +29,7 @@ class Handling:
     def __init__(
         self, handlers: Sequence[Handler], rooms: Rooms, run: RunContext, *, debug: bool
     ) -> None:
-        self.handlers = tuple(handlers) or (RoomHandler(),)
+        self.handlers = _in_order(handlers)
         self._rooms = rooms
         self._run = run
         self._decoders = [build_decoder(one.frames, debug=debug) for one in self.handlers]
@@ -37,11 +37,7 @@ class Handling:
         self.rooms = RoomHooks(run)
 
     def find(self, room: str) -> Handler:
-        """Find the handler of a room: the first that takes it.
-
-        Raises:
-            RoomNotFoundError: none does.
-        """
+        """Find the handler of a room: the first that takes it."""
         return self.handlers[self._index(room)]
 
     def decode(self, room: str, text: str) -> frames.Frame:
@@ -68,10 +64,7 @@ class Handling:
         Raises:
             CloseConnection: it may not.
         """
-        try:
-            handler = self.find(connection.room)
-        except RoomNotFoundError:
-            raise CloseConnection(Close.ROOM_NOT_FOUND) from None
+        handler = self.find(connection.room)
         if not handler.hooks and not handler.frames:
             return
         request = JoinRequest(
@@ -176,12 +169,7 @@ class Handling:
         return connection in self._clients
 
     def _index(self, room: str) -> int:
-        if len(self.handlers) == 1 and not self.handlers[0].rooms:
-            return 0
-        for index, handler in enumerate(self.handlers):
-            if handler.takes(room):
-                return index
-        raise RoomNotFoundError(room)
+        return next(index for index, one in enumerate(self.handlers) if one.takes(room))
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[None]:
@@ -211,6 +199,15 @@ class Handling:
         return removed and not any(
             (one.room, one.user) == (connection.room, connection.user) for one in self._clients
         )
+
+
+def _in_order(handlers: Sequence[Handler]) -> tuple[Handler, ...]:
+    """Put the one that is for all other rooms last; without one of yours, everybody may enter."""
+    others = [one for one in handlers if not one.rooms]
+    if len(others) > 1:
+        names = ", ".join(type(one).__name__ for one in others)
+        raise TypeError(f"{names}: only one handler may be without `rooms`")
+    return (*(one for one in handlers if one.rooms), *(others or [RoomHandler()]))
 
 
 def refusal(error: RoomsError, **names: str | None) -> frames.Error:

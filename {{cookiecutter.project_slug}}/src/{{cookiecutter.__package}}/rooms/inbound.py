@@ -10,7 +10,7 @@ from pydantic import JsonValue, ValidationError
 from .auth.identities import RefreshError
 from .clock import Clock
 from .connections.connection import Connection
-from .errors import Refused, RoomNotFoundError, RoomsError
+from .errors import Refused, RoomsError
 from .handling import Handling, refusal
 from .protocol import frames
 from .protocol.closes import Close, CloseConnection
@@ -60,9 +60,6 @@ class InboundFrames:
     async def _take_text(self, connection: Connection, text: str) -> None:
         try:
             frame = self._handling.decode(connection.room, text)
-        except RoomNotFoundError:
-            # It is told so in its turn.
-            return
         except ValidationError as error:
             detail = frames.problems(error.errors(), skip=1)
             names = frames.sent_names(text)

@@ -31,10 +31,11 @@ class Resource(Protocol):
 class Service:
     """What a service is made of.
 
-    The first of the `handlers` that takes a room is that room's; without any, everybody may enter
-    and say everything. The first of the `authenticators` that knows a client counts; None for
-    those that come with the service. The `resources` are started first, in this order, then the
-    handlers; they are stopped in the reverse order.
+    The first of the `handlers` whose `rooms` name a room is that room's. One without `rooms` is for
+    all others; if there is none, everybody may enter those and say everything. The first of the
+    `authenticators` that knows a client counts; None for those that come with the service. The
+    `resources` are started first, in this order, then the handlers; they are stopped in the
+    reverse order.
     """
 
     handlers: Sequence[RoomHandler[Any, Any]] = ()
