@@ -27,8 +27,11 @@ class Client:
         await self.send_raw(json.dumps(frame))
 
     async def send_raw(self, data: str | bytes) -> None:
-        """Send a text or a binary frame as it is."""
-        await within("a frame to be sent", self.socket.send(data))
+        """Send a text or a binary frame as it is; a closed connection fails."""
+        try:
+            await within("a frame to be sent", self.socket.send(data))
+        except ConnectionClosed as closed:
+            pytest.fail(f"could not send, as the connection closed with {closed.rcvd}")
 
     def send_at_once(self, *frames: Frame) -> None:
         """Send frames of less than 126 bytes in one segment."""
