@@ -8,6 +8,7 @@ from . import (
     limits,
     members,
     messages,
+    patterns,
     processes,
     secrets,
     telemetry,
@@ -25,5 +26,6 @@ GROUPS = (
     telemetry,
     client,
     handlers,
+    patterns,
 )
 MUTANTS: list[Mutant] = [mutant for group in GROUPS for mutant in group.MUTANTS]

@@ -320,3 +320,18 @@ def test_rows_of_the_longest_reason_and_the_outermost_codes_are_good() -> None:
 
     assert Chat.closes is Mine
     assert not {*Mine.__members__} & {*Close.__members__}
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"rooms": "team-*"}, "write `authorize`, or anybody could make rooms"),
+        ({"rooms": "Team-*"}, "no room fits 'Team-\\*'"),
+        ({"rooms": ("", "team-*")}, "no room fits ''"),
+        ({"capacity": 0}, "capacity is 1 or more"),
+        ({"keep": 59}, "keep is 60 seconds or more"),
+    ],
+)
+def test_what_is_wrong_about_rooms_is_told_at_import(declared: dict[str, Any], told: str) -> None:
+    with pytest.raises(TypeError, match=f"Teams: {told}"):
+        type("Teams", (RoomHandler,), declared)

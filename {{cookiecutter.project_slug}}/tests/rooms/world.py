@@ -72,10 +72,16 @@ class SlowLog:
         return appended
 
     async def read(
-        self, room: str, after: Position | None, limit: int, max_bytes: int = PAGE_BYTES
+        self,
+        room: str,
+        after: Position | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
+        *,
+        follow: bool = True,
     ) -> Page:
         await self._world.travel()
-        page = await self._world.log.read(room, after, limit, max_bytes)
+        page = await self._world.log.read(room, after, limit, max_bytes, follow=follow)
         await self._world.travel()
         return page
 
@@ -84,6 +90,9 @@ class SlowLog:
 
     async def delete(self, room: str) -> None:
         raise NotImplementedError
+
+    async def expire(self) -> None:
+        """The world does not last that long."""
 
 
 class SlowBus(MemoryBus):

@@ -121,3 +121,12 @@ class NameTakenError(RoomsError):
 
     def __init__(self, room: str) -> None:
         super().__init__(f"There is a room {room!r} already.")
+
+
+class NeedsNoMakingError(RoomsError):
+    """A room's name fits a pattern of a handler's."""
+
+    kind = Kind.CONFLICT
+
+    def __init__(self, room: str) -> None:
+        super().__init__(f"The room {room!r} needs no making: its name fits a pattern.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_arg
 from pydantic import JsonValue, TypeAdapter
 
 from .client import Body, Client, JoinRequest, Publication, State
+from .names import ROOM_RULE, is_room_name
 from .protocol.closes import CloseRow, check_rows
 from .protocol.own import FromClient, ToClient, check_kind, kind_of
 from .protocol.reserved import RESERVED_TYPES
@@ -28,6 +29,8 @@ HOOKS = (
     "emptied",
 )
 _FRAME = "_handles_frame"
+# Between two looks at a room that has members, its log must not go.
+_SHORTEST_KEEP = 60
 _Function = TypeVar("_Function", bound=Callable[..., Awaitable[ToClient | None]])
 
 
@@ -59,17 +62,24 @@ class RoomHandler(Generic[State, Body]):
 
     `RoomHandler[State]` has clients with a `state`, which `authorize` returns;
     `RoomHandler[State, Body]` checks the bodies of messages by this type, a pydantic model for
-    example. `rooms` names the rooms that it is for, `*` standing for one or more characters.
-    `closes` has rows of yours for the table of closes. The manager is at hand from `start` on.
+    example. `rooms` names the rooms that it is for, `*` standing for one or more characters: such
+    rooms need no making. They take `capacity` members, None for the service's default; `presence`
+    is whether members are told who comes and goes; `keep` is how many seconds their logs outlive
+    the last member and the last message. `closes` has rows of yours for the table of closes. The
+    manager is at hand from `start` on.
     """
 
     rooms: ClassVar[str | tuple[str, ...]] = ()
+    capacity: int | None = None
+    presence: bool = True
+    keep: float = 3600
     closes: ClassVar[type[CloseRow] | None] = None
     manager: "ConnectionManager"
 
     hooks: ClassVar[frozenset[str]] = frozenset()
     frames: ClassVar[Mapping[type[FromClient], str]] = {}
     bodies: ClassVar[TypeAdapter[Any] | None] = None
+    patterns: ClassVar[tuple[re.Pattern[str], ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Check what a class declares, and note which hooks it has."""
@@ -80,6 +90,7 @@ class RoomHandler(Generic[State, Body]):
         for name in cls.hooks | {"start", "stop"}:
             _check_async(getattr(cls, name))
         _check_bases(cls)
+        cls.patterns = _patterns_of(cls)
         state, body = _arguments(cls)
         if state not in {None, Any} and "authorize" not in cls.hooks:
             raise TypeError(f"{cls.__name__}: write `authorize`, which returns the clients' state")
@@ -146,13 +157,7 @@ class RoomHandler(Generic[State, Body]):
     @classmethod
     def takes(cls, room: str) -> bool:
         """Whether it is for this room."""
-        names = (cls.rooms,) if isinstance(cls.rooms, str) else cls.rooms
-        return not names or any(pattern(name).fullmatch(room) for name in names)
-
-
-def pattern(name: str) -> re.Pattern[str]:
-    """Compile the name of rooms, in which `*` stands for one or more characters."""
-    return re.compile(".+".join(map(re.escape, name.split("*"))))
+        return not cls.patterns or any(pattern.fullmatch(room) for pattern in cls.patterns)
 
 
 def _check_async(function: Callable[..., object]) -> None:
@@ -173,6 +178,23 @@ def _check_bases(cls: type[RoomHandler[Any, Any]]) -> None:
                 f"{cls.__name__}: {bases[0].__name__} and {other.__name__} both have `{name}`; "
                 "write one that calls them"
             )
+
+
+def _patterns_of(cls: type[RoomHandler[Any, Any]]) -> tuple[re.Pattern[str], ...]:
+    """Compile the names of rooms that need no making, and check what a class says of them."""
+    names = (cls.rooms,) if isinstance(cls.rooms, str) else cls.rooms
+    for name in names:
+        if not is_room_name(name.replace("*", "x")):
+            raise TypeError(f"{cls.__name__}: no room fits {name!r}; a room name is {ROOM_RULE}")
+    if names and "authorize" not in cls.hooks:
+        raise TypeError(
+            f"{cls.__name__}: write `authorize`, or anybody could make rooms by asking for them"
+        )
+    if cls.capacity is not None and cls.capacity < 1:
+        raise TypeError(f"{cls.__name__}: capacity is 1 or more, or None")
+    if cls.keep < _SHORTEST_KEEP:
+        raise TypeError(f"{cls.__name__}: keep is {_SHORTEST_KEEP} seconds or more")
+    return tuple(re.compile(".+".join(map(re.escape, name.split("*")))) for name in names)
 
 
 def _arguments(cls: type[RoomHandler[Any, Any]]) -> tuple[Any, Any]:

@@ -27,13 +27,13 @@ def latest(newest: Position, count: int) -> Position:
 async def read_history(log: Log, room: str, after: str | None, limit: int) -> History:
     """Read up to `limit` messages that follow a position; without one, the last of them."""
     position = Position.parse(after) if after else None
-    page = await log.read(room, position, limit)
+    page = await log.read(room, position, limit, follow=False)
     recovered = None if after is None else position is not None and page.follows(position)
     if not recovered:
-        page = await log.read(room, latest(page.newest, limit), limit)
+        page = await log.read(room, latest(page.newest, limit), limit, follow=False)
     entries = page.entries
     while entries and entries[-1].position < page.newest and len(entries) < limit:
-        page = await log.read(room, entries[-1].position, limit - len(entries))
+        page = await log.read(room, entries[-1].position, limit - len(entries), follow=False)
         entries += page.entries
     return History(entries, entries[-1].position if entries else page.newest, recovered)
 

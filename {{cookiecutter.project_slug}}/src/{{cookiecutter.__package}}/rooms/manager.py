@@ -55,8 +55,8 @@ class ConnectionManager(Publishing):
         clock: Clock | None = None,
         tuning: Tuning = DEFAULT,
     ) -> None:
-        super().__init__(config, store, backend, clock, tuning)
-        self.service = service
+        super().__init__(config, store, service, clock, tuning)
+        self.backend = backend
         authenticators = service.authenticators
         if authenticators is None:
             guests = Guests(allowed=config.guests)

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from pydantic import JsonValue
 
-from .backends.interfaces import Backend, RoomStore
-from .clock import Clock, rfc3339
-from .config import ServiceConfig
+from .backends.interfaces import Backend
+from .clock import rfc3339
 from .connections.connection import Connection
 from .connections.telemetry import record_delivery, record_message
 from .delivery.keeper import StreamKeeper
@@ -19,7 +18,6 @@ from .protocol import frames
 from .protocol.closes import Close, CloseConnection, CloseRow
 from .protocol.events import EVERYWHERE, Direct, Ephemeral, Removed, RoomDeleted, SessionEnded
 from .registry import RoomRegistry
-from .tuning import DEFAULT, Tuning
 
 
 class Publishing(RoomRegistry):
@@ -30,19 +28,9 @@ class Publishing(RoomRegistry):
     """
 
     # Whatever derives of this sets them.
+    backend: Backend
     _streams: StreamKeeper
     _handling: Handling
-
-    def __init__(
-        self,
-        config: ServiceConfig,
-        store: RoomStore,
-        backend: Backend,
-        clock: Clock | None = None,
-        tuning: Tuning = DEFAULT,
-    ) -> None:
-        super().__init__(config, store, clock, tuning)
-        self.backend = backend
 
     async def publish(
         self, room: str, body: JsonValue, sender: str, message_id: str | None = None
@@ -134,14 +122,16 @@ class Publishing(RoomRegistry):
         await self._streams.send(connection.room, event)
 
     async def close_room(self, name: str) -> None:
-        """Delete a room and close its members' connections.
+        """Delete a room and its log, and close its members' connections.
+
+        One that needs no making is there again for who comes next.
 
         Raises:
             RoomNotFoundError: there is none of this name.
         """
         if not is_room_name(name):
             raise RoomNotFoundError(name)
-        found = await self.store.delete(name)
+        found = self.service.room(name) is not None or await self.store.delete(name)
         # Also if there was none: it may be the second try, after the first broke off here.
         await self.room_deleted(name)
         if not found:

@@ -8,8 +8,15 @@ from .auth.tokens import Tokens
 from .backends.interfaces import Room, RoomStore
 from .clock import Clock, SystemClock
 from .config import ServiceConfig
-from .errors import NameTakenError, ReaderTokenError, RoomNotFoundError, WrongPasswordError
+from .errors import (
+    NameTakenError,
+    NeedsNoMakingError,
+    ReaderTokenError,
+    RoomNotFoundError,
+    WrongPasswordError,
+)
 from .names import is_room_name
+from .service import Service
 from .tuning import DEFAULT, Tuning
 
 # How long a token is good, in seconds, if nobody says.
@@ -19,17 +26,25 @@ _HASHES_AT_ONCE = 4
 
 
 class RoomRegistry:
-    """Creates and finds rooms, and signs tokens for them."""
+    """Creates and finds rooms, and signs tokens for them.
+
+    Raises:
+        ValueError: a name in ROOMS fits a pattern.
+    """
 
     def __init__(
         self,
         config: ServiceConfig,
         store: RoomStore,
+        service: Service,
         clock: Clock | None = None,
         tuning: Tuning = DEFAULT,
     ) -> None:
+        if wrong := next(filter(service.room, config.rooms), None):
+            raise ValueError(f"ROOMS: got {wrong!r}, which fits a pattern and needs no making")
         self.config = config
         self.store = store
+        self.service = service
         self.clock = clock or SystemClock()
         self.tokens = Tokens(config.secret_key, self.clock)
         self._guesses = PasswordThrottle(self.clock, tuning.guesses)
@@ -47,7 +62,10 @@ class RoomRegistry:
 
         Raises:
             NameTakenError: there is one of this name.
+            NeedsNoMakingError: its name fits a pattern.
         """
+        if self.service.room(name):
+            raise NeedsNoMakingError(name)
         room = Room(name, capacity, presence, locked=password is not None)
         async with self._hashing:
             await self.store.create(room, password)
@@ -106,7 +124,7 @@ class RoomRegistry:
 
     async def find_room(self, name: str) -> Room | None:
         """Find a room; any text may be asked for."""
-        return await self.store.get(name) if is_room_name(name) else None
+        return self.service.room(name) or await self.store.get(name) if is_room_name(name) else None
 
     async def existing_room(self, name: str) -> Room:
         """Find a room.

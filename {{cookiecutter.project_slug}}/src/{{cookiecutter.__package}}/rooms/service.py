@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from .auth.identities import Authenticator
+from .backends.interfaces import Room
 from .handler import RoomHandler
 from .protocol.closes import Close, CloseRow
 from .protocol.own import Declared, sent_frames
@@ -31,11 +32,11 @@ class Resource(Protocol):
 class Service:
     """What a service is made of.
 
-    The first of the `handlers` whose `rooms` name a room is that room's. One without `rooms` is for
-    all others; if there is none, everybody may enter those and say everything. The first of the
-    `authenticators` that knows a client counts; None for those that come with the service. The
-    `resources` are started first, in this order, then the handlers; they are stopped in the
-    reverse order.
+    The first of the `handlers` whose `rooms` fit a name is that room's. One without `rooms` is for
+    the rooms that are created; if there is none, everybody may enter those and say everything. The
+    first of the `authenticators` that knows a client counts; None for those that come with the
+    service. The `resources` are started first, in this order, then the handlers; they are stopped
+    in the reverse order.
     """
 
     handlers: Sequence[RoomHandler[Any, Any]] = ()
@@ -48,6 +49,18 @@ class Service:
         own = (handler.closes for handler in self.handlers if handler.closes)
         tables: list[type[CloseRow]] = [Close, *own]
         return {row.name: row for table in tables for row in table}
+
+    def room(self, name: str) -> Room | None:
+        """Describe a room that needs no making, as its name fits a pattern; None if none fits."""
+        for handler in self.handlers:
+            if handler.patterns and handler.takes(name):
+                return Room(name, handler.capacity, handler.presence, keep=handler.keep)
+        return None
+
+    def keep(self, name: str) -> float | None:
+        """How long the log of an empty and silent room is kept, in seconds; None by default."""
+        room = self.room(name)
+        return room.keep if room else None
 
     def declared(self, package: str) -> Declared:
         """Collect what the handlers add to the protocol, and the frames to clients in a package.

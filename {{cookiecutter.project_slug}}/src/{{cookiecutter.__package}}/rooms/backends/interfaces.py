@@ -60,12 +60,25 @@ class Heartbeat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a room is; `capacity` in members, None for the service's default."""
+    """What a room is; `capacity` in members, None for the service's default.
+
+    `keep` is for a room that needs no making: how many seconds its log outlives its last member
+    and its last message. None for a room that was created.
+    """
 
     name: str
     capacity: int | None = None
     presence: bool = True
     locked: bool = False
+    keep: float | None = None
+
+
+# How long a room's log is kept when the room is empty and silent, in seconds; None by default.
+Keep = Callable[[str], float | None]
+
+
+def keep_by_default(_: str) -> None:
+    """Keep the log of every room for the default time; see `Keep`."""
 
 
 class RoomStore(Protocol):
@@ -111,11 +124,18 @@ class Log(Protocol):
         """
 
     async def read(
-        self, room: str, after: Position | None, limit: int, max_bytes: int = PAGE_BYTES
+        self,
+        room: str,
+        after: Position | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
+        *,
+        follow: bool = True,
     ) -> Page:
         """Read up to `limit` messages after a position; none without a position.
 
-        The first may be of any size, and all together have up to `max_bytes`.
+        The first may be of any size, and all together have up to `max_bytes`. Who does not `follow`
+        the room leaves no trace: no log begins, and none is kept for longer.
         """
 
     async def reset_epoch(self, room: str, expected_position: Position) -> None:
@@ -123,6 +143,9 @@ class Log(Protocol):
 
     async def delete(self, room: str) -> None:
         """Forget all that was said in a room."""
+
+    async def expire(self) -> None:
+        """Forget the logs whose time is over."""
 
 
 class Presence(Protocol):

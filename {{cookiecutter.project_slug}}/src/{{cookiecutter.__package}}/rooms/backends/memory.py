@@ -9,7 +9,16 @@ from ..errors import LogLostError
 from ..protocol.closes import Close, CloseConnection
 from ..protocol.events import Entry, Event, MemberJoined, MemberLeft
 from ..protocol.positions import Position
-from .interfaces import PAGE_BYTES, Appended, Backend, Heartbeat, Page, PresenceSnapshot
+from .interfaces import (
+    PAGE_BYTES,
+    Appended,
+    Backend,
+    Heartbeat,
+    Keep,
+    Page,
+    PresenceSnapshot,
+    keep_by_default,
+)
 
 # For how many messages at the least it is known that they were said.
 FEWEST_REMEMBERED = 1_000
@@ -51,14 +60,16 @@ class _RoomLog:
         # collector looks at none of them.
         self.texts: deque[str] = deque(maxlen=history)
         self.said: OrderedDict[str, int] = OrderedDict()
+        self.used = time.monotonic()
 
 
 class MemoryLog:
     """Logs that are gone when the process ends; see `Log`."""
 
-    def __init__(self, history: int, bus: MemoryBus) -> None:
+    def __init__(self, history: int, bus: MemoryBus, keep: Keep = keep_by_default) -> None:
         self._history = history
         self._bus = bus
+        self._keep = keep
         self._rooms: dict[str, _RoomLog] = {}
         self._epoch = 0
 
@@ -76,6 +87,7 @@ class MemoryLog:
         if idempotency_key is not None and idempotency_key in log.said:
             return Appended(Position(log.newest.epoch, log.said[idempotency_key]), duplicate=True)
         position = log.newest = Position(log.newest.epoch, log.newest.offset + 1)
+        log.used = time.monotonic()
         log.texts.append(text)
         if idempotency_key is not None:
             log.said[idempotency_key] = position.offset
@@ -85,10 +97,16 @@ class MemoryLog:
         return Appended(position, duplicate=False)
 
     async def read(
-        self, room: str, after: Position | None, limit: int, max_bytes: int = PAGE_BYTES
+        self,
+        room: str,
+        after: Position | None,
+        limit: int,
+        max_bytes: int = PAGE_BYTES,
+        *,
+        follow: bool = True,
     ) -> Page:
         """Read up to `limit` messages after a position, no more than `max_bytes` of them."""
-        if room not in self._rooms and room not in self._bus.rooms:
+        if room not in self._rooms and not (follow and room in self._bus.rooms):
             return Page(Position(0, 0), [])
         log = self._log(room)
         if after is None or after.epoch != log.newest.epoch:
@@ -111,6 +129,15 @@ class MemoryLog:
     async def delete(self, room: str) -> None:
         """Forget all that was said in a room."""
         self._rooms.pop(room, None)
+
+    async def expire(self) -> None:
+        """Forget the logs whose time is over."""
+        now = time.monotonic()
+        for room, log in list(self._rooms.items()):
+            if room in self._bus.rooms:
+                log.used = now
+            elif (keep := self._keep(room)) is not None and now - log.used > keep:
+                del self._rooms[room]
 
     def _log(self, room: str) -> _RoomLog:
         if room not in self._rooms:
@@ -197,7 +224,7 @@ class MemoryPresence:
         return members.version
 
 
-def memory_backend(history: int) -> Backend:
+def memory_backend(history: int, keep: Keep = keep_by_default) -> Backend:
     """Build a backend that keeps everything in this process."""
     bus = MemoryBus()
-    return Backend(MemoryLog(history, bus), MemoryPresence(), bus)
+    return Backend(MemoryLog(history, bus, keep), MemoryPresence(), bus)

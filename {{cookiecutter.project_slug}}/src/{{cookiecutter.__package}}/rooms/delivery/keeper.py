@@ -146,6 +146,7 @@ class StreamKeeper:
         attempt = self._links.attempt
         await attempt("departures", "", self._links.departures.retry)
         stored = await attempt("room_store", "", self._end_deleted)
+        await attempt("log", "", self._links.log.expire)
         for name, stream in list(self._streams.items()):
             # Others may come in in the meantime.
             idle = stream.lost or not stream.connections
@@ -169,7 +170,7 @@ class StreamKeeper:
 
     async def _end_deleted(self) -> None:
         # Others may begin in the meantime.
-        names = set(self._streams)
+        names = {name for name, stream in self._streams.items() if stream.room.keep is None}
         for name in names - await self._store.existing(names):
             self._apply(name, RoomDeleted())
 

@@ -48,9 +48,9 @@ def build_manager(
         service = replace(service, authenticators=authenticators)
     backend: Backend
     if config.redis_url is None:
-        backend = memory_backend(config.history)
+        backend = memory_backend(config.history, service.keep)
     else:
-        backend = redis_backend(config.redis_url, config.redis_prefix, config.history)
+        backend = redis_backend(config.redis_url, config.redis_prefix, config.history, service.keep)
     return ConnectionManager(
         config,
         DjangoRoomStore(),

@@ -28,8 +28,10 @@ def build_manager(
     backend: Backend
     store: RoomStore
     if config.redis_url is None:
-        backend, store = memory_backend(config.history), MemoryRoomStore(hasher)
+        backend, store = memory_backend(config.history, service.keep), MemoryRoomStore(hasher)
     else:
-        on_redis = redis_backend(config.redis_url, config.redis_prefix, config.history)
+        on_redis = redis_backend(
+            config.redis_url, config.redis_prefix, config.history, service.keep
+        )
         backend, store = on_redis, RedisRoomStore(on_redis.redis, on_redis.keyspace, hasher)
     return ConnectionManager(config, store, backend, service=service, clock=clock, tuning=tuning)

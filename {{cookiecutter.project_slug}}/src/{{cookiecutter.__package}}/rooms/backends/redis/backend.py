@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from ..interfaces import Backend
+from ..interfaces import Backend, Keep, keep_by_default
 from .bus import RedisBus
 from .client import Keyspace, call, connect
 from .log import RedisLog
@@ -31,8 +31,10 @@ class RedisBackend(Backend):
         await self.redis.aclose()
 
 
-def redis_backend(url: str, prefix: str, history: int) -> RedisBackend:
+def redis_backend(
+    url: str, prefix: str, history: int, keep: Keep = keep_by_default
+) -> RedisBackend:
     """Build a backend on a Redis server; it connects when it is first used."""
     redis, keyspace = connect(url), Keyspace.of(url, prefix)
-    log, presence = RedisLog(redis, keyspace, history), RedisPresence(redis, keyspace)
+    log, presence = RedisLog(redis, keyspace, history, keep), RedisPresence(redis, keyspace)
     return RedisBackend(log, presence, RedisBus(redis, keyspace), redis, keyspace)

@@ -1,6 +1,6 @@
 -- Gives a message its position, keeps it, and rings the bell.
 -- KEYS: head, messages, ids. ARGV: text, idempotency key, history, how many ids are remembered,
--- ttl in seconds, expected epoch, expected offset, channel, text as a JSON string.
+-- ttl in ms, expected epoch, expected offset, channel, text as a JSON string.
 -- Returns {epoch, offset, whether it is a duplicate}, or {} if the log lacks what is expected.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
 local epoch, offset = head[1], tonumber(head[2])
@@ -26,7 +26,7 @@ if ARGV[2] ~= '' then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', offset - ARGV[4])
 end
 for _, key in ipairs(KEYS) do
-  redis.call('EXPIRE', key, ARGV[5])
+  redis.call('PEXPIRE', key, ARGV[5])
 end
 redis.call('PUBLISH', ARGV[8],
   '{"kind":"entry","epoch":' .. epoch .. ',"offset":' .. offset .. ',"text":' .. ARGV[9] .. '}')
