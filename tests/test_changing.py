@@ -18,6 +18,7 @@ TITLES = [
     "A task that a second frame cancels",
     "Tell one user from a job",
     "Your own users",
+    "Rooms that need no making",
 ]
 # What an owner's first rules may not turn red.
 FURTHER = ("test_endings", "test_handlers", "test_page", "test_talking", "test_tokens")
