@@ -9,6 +9,7 @@ import ast
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import EllipsisType
 from typing import TypeVar
@@ -30,6 +31,11 @@ class Replacement:
     pattern: str
     by: str
     conditions: bool = False
+
+    @property
+    def place(self) -> str:
+        """What it changes."""
+        return self.symbol
 
     def apply(self, package: Path) -> None:
         """Replace the one place that matches, and keep every other byte."""
@@ -69,12 +75,26 @@ class TextReplacement:
     text: str
     by: str
 
+    @property
+    def place(self) -> str:
+        """What it changes."""
+        return self.file
+
     def apply(self, package: Path) -> None:
         """Replace the text, which must be there once."""
         path = _only(list(package.rglob(self.file)), self.file)
         parts = path.read_text(encoding="utf-8").split(self.text)
         _only(parts[1:], f"`{self.text}` in {self.file}")
         _write(path, self.by.join(parts).encode())
+
+
+@cache
+def names_in(package: Path) -> frozenset[str]:
+    """Name what changes can be made to: the symbols of a package, and its files but for modules."""
+    names = {path.name for path in package.rglob("*.*")}
+    for path in package.rglob("*.py"):
+        names |= {name for name, _ in _symbols(ast.parse(path.read_bytes()).body)}
+    return frozenset(names)
 
 
 def replace(symbol: str, pattern: str, by: str) -> Replacement:

@@ -23,6 +23,7 @@ LICENSES: list[str] = CONTEXT["license"]
 ONCE = pytest.mark.parametrize("flavour", FLAVOURS[:1])
 # The tests of such parts: those of the engine, and of the client.
 SHARED_TESTS = ("tests/client", "tests/rooms")
+SHARED_PACKAGE = TEMPLATE / "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
 
 # What would reach from this run into that of a rendered project.
 _OURS = ("COV", "DJANGO", "PYTEST", "PYTHON", "UV_PROJECT", "VIRTUAL_ENV")

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
-from ..mutating import MutationError, Replacement, TextReplacement
-from ..project import FLAVOURS, SHARED_TESTS
+from ..mutating import MutationError, Replacement, TextReplacement, names_in
+from ..project import FLAVOURS, SHARED_PACKAGE, SHARED_TESTS
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,13 @@ class Mutant:
 
     @property
     def tried_with(self) -> Sequence[str]:
-        """Name the flavours to try it with: one, if a shared test has to catch it."""
-        shared = f"tests/{self.caught_by}".startswith(SHARED_TESTS)
-        return self.flavours[:1] if shared else self.flavours
+        """Name the flavours to try it with: one, if they share what is broken, or what notices."""
+        if f"tests/{self.caught_by}".startswith(SHARED_TESTS):
+            return self.flavours[:1]
+        if all(change.place in names_in(SHARED_PACKAGE) for change in self.changes):
+            # Each flavour in turn, so that each has its share.
+            return [self.flavours[crc32(self.name.encode()) % len(self.flavours)]]
+        return self.flavours
 
     def apply(self, package: Path) -> None:
         """Break a package.
