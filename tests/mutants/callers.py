@@ -5,6 +5,7 @@ from .mutant import Mutant
 
 _CALLERS = "contract/test_callers.py"
 _PUBLISHING = "rooms/test_publishing.py"
+_SYNC = "contract/test_sync.py"
 _CATCHING_UP = (
     f"{_PUBLISHING}::test_a_client_that_is_told_what_it_missed_gets_frames_that_are_not_kept"
 )
@@ -78,14 +79,33 @@ MUTANTS = [
         [replace("StreamKeeper._apply", "_ if event.user else []", "self._roster.members(room)")],
         f"{_PUBLISHING}::test_nobody_has_an_empty_name",
     ),
+    # By synchronous code.
+    Mutant(
+        "synchronous code passes over the manager that serves",
+        [never("find_manager", "(serving := _)")],
+        f"{_SYNC}::test_the_manager_that_serves_is_the_last_that_was_started",
+    ),
+    Mutant(
+        "synchronous code waits on a running event loop",
+        [replace("blocking", "raise RuntimeError(_)", "manager = find_manager()")],
+        f"{_SYNC}::test_on_a_running_loop_a_call_names_what_to_write",
+    ),
+    Mutant(
+        "a fork takes its parent's manager for its own",
+        [
+            replace("find_manager", "_own.setdefault(...)", "_own.setdefault(0, new)"),
+            replace("end_own_manager", "_own.pop(...)", "_own.pop(0, None)"),
+        ],
+        f"{_SYNC}::test_a_fork_makes_a_manager_of_its_own_and_leaves_its_parents_alone",
+    ),
     # By the channel layer.
     Mutant(
         "what is sent to a group is said twice, as if by two processes",
         [
             replace(
                 "RoomLayer.group_send",
-                "await call_manager(...)",
-                "for _ in range(2):\n    await call_manager(partial(self._take, asked))",
+                "work = self._take(manager, asked)",
+                "await self._take(manager, asked)\n...",
             )
         ],
         "contract/test_django.py::test_a_process_that_serves_says_it_for_the_others",
@@ -93,13 +113,13 @@ MUTANTS = [
     ),
     Mutant(
         "a slow room holds up whoever sends to another",
-        [always("RoomLayer._take", "manager.loop is None")],
+        [always("RoomLayer._take", "not manager.serving")],
         "test_layer.py::test_a_room_that_is_slow_holds_up_no_other",
         ["channels"],
     ),
     Mutant(
         "a process that does not serve loses what it sends to a group",
-        [never("RoomLayer._take", "manager.loop is None")],
+        [never("RoomLayer._take", "not manager.serving")],
         "test_layer.py::test_a_process_that_does_not_serve_says_it_at_once",
         ["channels"],
     ),

@@ -20,6 +20,7 @@ from {{cookiecutter.__package}}.web.application import (
     django_application,
 )
 from {{cookiecutter.__package}}.web.manager import build_manager
+from {{cookiecutter.__package}}.web.sync import end_own_manager
 
 from .clock import ManualClock
 from .configs import make_config
@@ -54,6 +55,8 @@ def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
         for model in apps.get_models():
             if model not in {ContentType, Permission}:
                 model._default_manager.all().delete()  # noqa: SLF001 (it has no public name)
+        # A signal may have started it, with the settings of this test.
+        end_own_manager()
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_the_admin_lists_rooms_and_which_are_locked(admin_client: Browser) -> No
 @pytest.mark.usefixtures("database")
 def test_a_logout_without_a_session_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[object] = []
-    monkeypatch.setattr(signals, "with_manager", called.append)
+    monkeypatch.setattr(signals, "_end_session", called.append)
     request = RequestFactory().post("/")
     request.session = SessionStore()
     logout(request)

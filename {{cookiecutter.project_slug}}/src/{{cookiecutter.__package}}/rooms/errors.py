@@ -110,6 +110,15 @@ class UnavailableError(RoomsError):
         super().__init__("The rooms cannot be reached now; try again later.")
 
 
+class NoRoomsError(RoomsError):
+    """This process serves no rooms, and has no Redis by which it reaches those of others."""
+
+    kind = Kind.UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__("REDIS_URL is needed: this process has no rooms, and Redis leads to them.")
+
+
 class LogLostError(UnavailableError):
     """A room's log has not got what it had."""
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
+from collections import defaultdict
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from .auth.handshake import Handshake
 from .auth.identities import Guests
@@ -43,6 +45,11 @@ class ConnectionManager(Publishing):
 
     Publishing never waits for a client. All methods belong to one event loop.
     """
+
+    # Those that serve, the newest last, by the id of their process: a fork serves nobody.
+    serving_in: ClassVar[defaultdict[int, list["ConnectionManager"]]] = defaultdict(list)
+    # The event loop that it belongs to, once it has started.
+    loop: asyncio.AbstractEventLoop
 
     def __init__(  # noqa: PLR0913 (what it is made of)
         self,
@@ -100,8 +107,6 @@ class ConnectionManager(Publishing):
             finish=self.finish,
             guarded=self._guarded,
         )
-        # The event loop that it belongs to, once it has started.
-        self.loop: asyncio.AbstractEventLoop | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._returns = ReconnectSchedule(0)
 
@@ -112,6 +117,7 @@ class ConnectionManager(Publishing):
 
     async def __aenter__(self) -> Self:
         """Start the service's parts, for code that serves no clients."""
+        self.loop = asyncio.get_running_loop()
         await self._parts.start()
         return self
 
@@ -147,11 +153,12 @@ class ConnectionManager(Publishing):
             self._streams.missed.set()
         self.loop = asyncio.get_running_loop()
         self._keeper = asyncio.create_task(self._keep())
+        self.serving_in[os.getpid()].append(self)
 
     async def stop(self) -> None:
         """Release the backend; call it when no connection is left."""
-        self.loop = None
         if self._keeper:
+            self.serving_in[os.getpid()].remove(self)
             keeper, self._keeper = self._keeper, None
             await end_tasks(keeper)
         await self._handling.rooms.stop(self.config.drain_seconds)

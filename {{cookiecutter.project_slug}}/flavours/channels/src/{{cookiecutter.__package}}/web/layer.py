@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import deque
 from contextvars import Context
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +14,8 @@ from ..rooms.errors import RoomsError
 from ..rooms.manager import ConnectionManager
 from ..rooms.names import SERVICE_USER, RoomName
 from ..rooms.protocol.frames import MessageId
-from .manager import call_manager
 from .schemas import NewMessage
+from .sync import find_manager
 
 logger = logging.getLogger(__name__)
 
@@ -66,15 +65,21 @@ class RoomLayer:
             return
         try:
             asked = _Asked.model_validate(message)
-        except ValidationError as error:
+            manager = find_manager()
+        except (ValidationError, RoomsError) as error:
             logger.warning("What was sent to the group is not said: %s", error)
         else:
-            await call_manager(partial(self._take, asked))
+            work = self._take(manager, asked)
+            if manager.loop is asyncio.get_running_loop():
+                await work
+            else:
+                there = asyncio.run_coroutine_threadsafe(work, manager.loop)
+                await asyncio.wrap_future(there)
 
-    async def _take(self, asked: _Asked, manager: ConnectionManager) -> None:
+    async def _take(self, manager: ConnectionManager, asked: _Asked) -> None:
         """Publish a message behind those that wait for its room; wait for it if this may end."""
         room = asked.room
-        if manager.loop is None:
+        if not manager.serving:
             await _publish(manager, asked)
         elif room not in self._waiting:
             self._waiting[room] = deque([asked])

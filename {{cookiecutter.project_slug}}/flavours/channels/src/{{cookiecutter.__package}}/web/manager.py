@@ -1,12 +1,8 @@
 """The connection manager of this process."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import cache
-from typing import Any, TypeVar
 
-from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -26,17 +22,19 @@ from .run_context import RunContext
 from .sessions import SessionUsers
 from .store import DjangoRoomStore
 
-T = TypeVar("T")
-
 
 def build_manager(
-    config: Config,
+    config: Config | None = None,
     service: Service | None = None,
     *,
     clock: Clock | None = None,
     tuning: Tuning = DEFAULT,
 ) -> ConnectionManager:
-    """Build the connection manager that these settings ask for; `service` is yours by default."""
+    """Build the connection manager that these settings ask for.
+
+    They default to those of this project, `service` to yours.
+    """
+    config = config or settings.SERVICE
     service = make_service(config) if service is None else service
     if service.authenticators is None:
         authenticators = [
@@ -65,12 +63,7 @@ def build_manager(
 @cache
 def get_manager() -> ConnectionManager:
     """The manager that the application of this process is built around."""
-    return build_own()
-
-
-def build_own() -> ConnectionManager:
-    """Build a manager by this project's settings."""
-    return build_manager(settings.SERVICE)
+    return build_manager()
 
 
 def manager_of(request: HttpRequest) -> ConnectionManager:
@@ -78,24 +71,3 @@ def manager_of(request: HttpRequest) -> ConnectionManager:
     state = getattr(request, "scope", {}).get("state", {})
     manager: ConnectionManager = state.get("manager") or get_manager()
     return manager
-
-
-async def call_manager(call: Callable[[ConnectionManager], Coroutine[Any, Any, T]]) -> T:
-    """Call the manager from any event loop.
-
-    In a process that serves, it is that process's. Elsewhere, in a command for example, it is one
-    for this call, which reaches the others by Redis.
-    """
-    loop = get_manager().loop
-    if loop is asyncio.get_running_loop():
-        return await call(get_manager())
-    if loop is not None:
-        there = asyncio.run_coroutine_threadsafe(call(get_manager()), loop)
-        return await asyncio.wrap_future(there)
-    async with build_own() as manager:
-        return await call(manager)
-
-
-def with_manager(call: Callable[[ConnectionManager], Coroutine[Any, Any, T]]) -> T:
-    """Call the manager from synchronous code; see `call_manager`."""
-    return async_to_sync(call_manager)(call)

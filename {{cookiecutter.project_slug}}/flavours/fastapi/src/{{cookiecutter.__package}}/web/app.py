@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 
 from .. import api as own_api
 from ..config import Config
-from ..rooms.config import load_config
 from ..rooms.errors import RoomsError
 from ..rooms.manager import ConnectionManager
 from ..rooms.protocol.frames import problems
@@ -28,7 +27,7 @@ def create_app(config: Config | None = None, manager: ConnectionManager | None =
 
     It defaults to one of your service with these settings; they to those of the environment.
     """
-    manager = manager or build_manager(config or load_config(Config))
+    manager = manager or build_manager(config)
     app = FastAPI(
         title=about.TITLE,
         version=about.VERSION,

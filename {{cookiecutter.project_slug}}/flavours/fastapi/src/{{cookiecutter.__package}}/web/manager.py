@@ -7,6 +7,7 @@ from ..rooms.backends.interfaces import Backend, RoomStore
 from ..rooms.backends.memory import memory_backend
 from ..rooms.backends.redis.backend import redis_backend
 from ..rooms.clock import Clock
+from ..rooms.config import load_config
 from ..rooms.manager import ConnectionManager
 from ..rooms.service import Service
 from ..rooms.tuning import DEFAULT, Tuning
@@ -15,14 +16,18 @@ from .store import MemoryRoomStore, RedisRoomStore
 
 
 def build_manager(
-    config: Config,
+    config: Config | None = None,
     service: Service | None = None,
     *,
     clock: Clock | None = None,
     hasher: PasswordHash | None = None,
     tuning: Tuning = DEFAULT,
 ) -> ConnectionManager:
-    """Build the connection manager that these settings ask for; `service` is yours by default."""
+    """Build the connection manager that these settings ask for.
+
+    They default to those of the environment, `service` to yours.
+    """
+    config = config or load_config(Config)
     service = make_service(config) if service is None else service
     hasher = hasher or PasswordHash.recommended()
     backend: Backend

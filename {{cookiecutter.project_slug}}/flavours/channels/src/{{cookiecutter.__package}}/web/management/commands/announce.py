@@ -1,11 +1,10 @@
 """`manage.py announce`: say something to a room, from whatever process."""
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ....rooms.errors import RoomsError
 from ....rooms.names import SERVICE_USER
-from ...manager import with_manager
+from ... import sync
 
 
 class Command(BaseCommand):
@@ -21,11 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *, room: str, text: str, sender: str, **_: object) -> None:
         """Say it, and print its position."""
-        if settings.SERVICE.redis_url is None:
-            raise CommandError(
-                "REDIS_URL is not set, so the rooms live in the memory of the process that serves."
-            )
         try:
-            self.stdout.write(with_manager(lambda manager: manager.publish(room, text, sender)))
+            self.stdout.write(sync.publish(room, text, sender))
         except RoomsError as error:
             raise CommandError(str(error)) from error
