@@ -17,6 +17,7 @@ TITLES = [
     "What happens when somebody comes and goes",
     "A task that a second frame cancels",
     "Tell one user from a job",
+    "A bot that answers",
     "Your own users",
     "Rooms that need no making",
 ]

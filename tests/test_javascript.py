@@ -26,6 +26,17 @@ export interface OwnServerFrames {
   receipt: { type: "receipt"; price: number; ref?: string };
   "user-typing": { type: "user-typing"; user: string };
 }
+export interface OwnLastWords {
+  "good-night": { type: "good-night"; retry_after: number };
+}
+export interface OwnClientBodies {
+  Chat: Text | Edited;
+}
+export interface OwnServerBodies {
+  Chat: Text | Edited;
+}
+export type Text = { kind: "text"; text: string };
+export type Edited = { kind: "edited"; of: string };
 export const ownCloses: readonly import("./closes.js").CloseRow[];
 """
 TYPED_USE = """
@@ -36,6 +47,25 @@ room.on("user-typing", ({ user }) => user.trim());
 room.on("done", ({ ref }) => ref.trim());
 // @ts-expect-error: no frame has this type
 room.on("user-types", () => {});
+for (const type of ["rate-limited", "service-restart", "good-night"] as const) {
+  room.on(type, ({ retry_after }) => retry_after.toFixed());
+}
+// @ts-expect-error: it tells no time
+room.on("jwt-expired", ({ retry_after }) => retry_after);
+room.on("error", ({ ref, reason }) => `${ref?.trim()}: ${reason?.trim()}`);
+room.on("message", ({ body }) => {
+  // @ts-expect-error: it may be of the other type
+  body.text;
+  if (body.kind === "text") {
+    body.text.trim();
+  }
+});
+void room.publish({ kind: "text", text: "hello" });
+// @ts-expect-error: no body is like this
+void room.publish({ kind: "text", words: "hello" });
+for (const { id, body } of room.pending) {
+  void room.publish(body, { id });
+}
 room.sendFrame({ type: "cursor", x: 1, y: 2 }, { latest: true });
 // @ts-expect-error: y is missing
 room.sendFrame({ type: "cursor", x: 1 });
@@ -77,7 +107,14 @@ class Order(FromClient):
     stamps: list[Literal["red", "blue"]]
     delivery: Line | list[Line] | None = None
 
-class Orders(RoomHandler):
+class Note(BaseModel):
+    text: str
+    mood: Literal["glad", "sad"]
+
+class Edited(BaseModel):
+    lines: list[Line]
+
+class Orders(RoomHandler[None, Note | Edited]):
     @on(Order)
     async def order(self, client: Client, frame: Order) -> None: ...
 
@@ -190,6 +227,7 @@ def test_generated_models_have_names_and_typescript_accepts_them(
     messages = json.loads(description)["channels"]["room"]["messages"].values()
     frames = {message.get("title") for message in messages}
     nested = {"ErrorCode", "Line", "LineSize", "OrderUrgency", "OrderStampsItem"}
+    nested |= {"Note", "NoteMood", "Edited"}
     for language, models in json.loads(done.stdout).items():
         for name, code in models.items():
             assert "anonymous" not in f"{name} {code}".lower(), f"{language}: {code}"

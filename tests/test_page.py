@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import WebSocketRoute, expect
+from playwright.async_api import Route, WebSocketRoute, expect
 
 from .project import ONCE
 from .stage import Run, Site, call
@@ -18,6 +18,7 @@ from .visitors import AWAY, Street, Visitor, frames
 pytestmark = pytest.mark.slow(5)
 
 HOSTILE = "<img src=x onerror=alert(1)>"
+SCHEMAS = "#/components/schemas/"
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 700}}
 
 
@@ -367,6 +368,38 @@ def test_the_protocol_is_shown(site: Site, run: Run) -> None:
                 await expect(main).to_contain_text(text)
             await ann.page.get_by_role("link", name="Rooms").click()
             await expect(ann.page.get_by_label("Your name")).to_be_visible()
+
+    run(play)
+
+
+async def type_bodies(route: Route) -> None:
+    """Describe a protocol in which messages have bodies of a type."""
+    document = await (await route.fetch()).json()
+    schemas = document["components"]["schemas"]
+    schemas["Note"] = {
+        "description": "What somebody notes.",
+        "properties": {"words": {"type": "string"}, "mood": {"$ref": f"{SCHEMAS}Mood"}},
+    }
+    schemas["Mood"] = {"enum": ["glad", "sad"]}
+    body = {"anyOf": [{"$ref": f"{SCHEMAS}{name}"} for name in ("Note", "JsonValue")]}
+    schemas["Message"]["properties"]["body"] = body
+    await route.fulfill(json=document)
+
+
+@ONCE
+def test_the_types_of_bodies_are_shown(site: Site, run: Run) -> None:
+    async def play(street: Street) -> None:
+        async with site.serving() as (_, address), street.visitor(address) as ann:
+            await ann.page.route("**/asyncapi.json", type_bodies)
+            await ann.page.goto(f"http://{address}/docs/socket")
+            fields = ann.page.get_by_role("region", name="Fields of Message", exact=True)
+            await expect(fields).to_contain_text("Note or any JSON")
+            types = ann.page.get_by_role("article")
+            note = types.filter(has=ann.page.get_by_role("heading", name="Note", exact=True))
+            for text in ("What somebody notes.", "words", "string", "Mood", "if there is one"):
+                await expect(note).to_contain_text(text)
+            mood = types.filter(has=ann.page.get_by_role("heading", name="Mood", exact=True))
+            await expect(mood).to_contain_text('"glad" or "sad"')
 
     run(play)
 

@@ -79,6 +79,22 @@ MUTANTS = [
         [replace("_validated", "handler.bodies is None", "True")],
         f"{_HANDLERS}::test_bodies_may_have_a_type",
     ),
+    Mutant(
+        "a body goes out under names by which it can't be read",
+        [
+            replace(
+                "Handling.before_publish",
+                "handler.bodies.dump_python(...)",
+                "handler.bodies.dump_python(body, mode='json')",
+            )
+        ],
+        f"{_HANDLERS}::test_a_body_goes_out_under_the_names_by_which_it_came_in",
+    ),
+    Mutant(
+        "the type of bodies is not described",
+        [remove("describe", "properties['body'] = any_of(bodies or [anything])")],
+        "rooms/test_schemas.py::test_typed_bodies_are_described_in_both_directions",
+    ),
     # Frames and answers.
     Mutant(
         "a handler is awaited where the socket is read",

@@ -1,21 +1,23 @@
 """What is written from your code: the types, closes and settings that it adds."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode
 
 from {{cookiecutter.__package}}.config import Config
+from {{cookiecutter.__package}}.rooms import Service
 from {{cookiecutter.__package}}.rooms.config import Accepts
-from {{cookiecutter.__package}}.rooms.protocol.own import Declared, kind_of
+from {{cookiecutter.__package}}.rooms.handler import in_order
+from {{cookiecutter.__package}}.rooms.protocol.json_schemas import Schema, frame_schemas, type_name
+from {{cookiecutter.__package}}.rooms.protocol.own import Declared
 from {{cookiecutter.__package}}.service import make_service
 from {{cookiecutter.__package}}.web import about
 from {{cookiecutter.__package}}.web.page import STATIC
 
 from .closes import rows_json
+from .typescript import own_types, typed
 
 _HEAD = "Written by `uv run python -m scripts.written`, from your code."
 
@@ -36,9 +38,16 @@ _PAGE = """\
 {sent}
 ## Rooms
 
-| rooms | handler |
-| --- | --- |
+A room belongs to the first handler whose `rooms` it fits.
+
+| rooms | handler | bodies of messages |
+| --- | --- | --- |
 {rooms}
+## Bodies of messages
+
+| type | fields | meaning |
+| --- | --- | --- |
+{bodies}
 ## How a connection ends
 
 | name | code | reason | last words | the client should |
@@ -60,39 +69,38 @@ export const ownCloses = %s;
 _D_TS = """\
 // %s
 
-/** What clients send, by `type`. */
-export interface OwnClientFrames {
-%s}
-
-/** What clients get, by `type`. */
-export interface OwnServerFrames {
-%s}
-
+%s
 export const ownCloses: readonly import("./closes.js").CloseRow[];
 """
-
-_TYPES = {
-    "string": "string",
-    "integer": "number",
-    "number": "number",
-    "boolean": "boolean",
-    "null": "null",
-    "object": "Record<string, unknown>",
-}
 
 
 def own_files() -> dict[Path, str]:
     """Each file that tells of your code, as it should be."""
     service = make_service(Config.model_construct())
     own = service.declared(about.PACKAGE)
+    return {
+        Path("docs/own.md"): own_page(service, own),
+        Path(".env.own.example"): _example(),
+        STATIC / "own.js": _JS % (_HEAD, rows_json(own.closes)),
+        STATIC / "own.d.ts": _D_TS % (_HEAD, own_types(own)),
+    }
+
+
+def own_page(service: Service, own: Declared) -> str:
+    """Write the page that tells what a service adds."""
+    types = [body for _, body in own.bodies]
+    references, models = frame_schemas({"validation": ()}, "", types)
+    handlers = zip(in_order(service.handlers), types, strict=True)
     page = _PAGE.format(
         head=_HEAD,
         received=_lines(_frame_row(frame) for frame in own.received),
         sent=_lines(_frame_row(frame) for frame in own.sent),
         rooms=_lines(
-            f"| {_rooms(handler.rooms)} | `{type(handler).__name__}` |"
-            for handler in service.handlers
+            f"| {_rooms(handler.rooms)} | `{type(handler).__name__}` | "
+            f"{_options(references.get((body, 'validation'), {}))} |"
+            for handler, body in handlers
         ),
+        bodies=_lines(_model_row(key, model) for key, model in models.items()),
         closes=_lines(
             f"| `{close.name}` | {close.row.code} | `{close.row.reason}` | "
             f"{close.row.last_words or 'none'} | {close.row.advice} |"
@@ -100,12 +108,7 @@ def own_files() -> dict[Path, str]:
         ),
         settings=_lines(_settings()),
     )
-    return {
-        Path("docs/own.md"): page.rstrip("\n") + "\n",
-        Path(".env.own.example"): _example(),
-        STATIC / "own.js": _JS % (_HEAD, rows_json(own.closes)),
-        STATIC / "own.d.ts": _types(own),
-    }
+    return page.rstrip("\n") + "\n"
 
 
 def _lines(rows: Iterator[str]) -> str:
@@ -121,6 +124,18 @@ def _frame_row(frame: type[BaseModel]) -> str:
     fields = (f"`{name}`" for name in frame.model_fields if name not in {"type", "ref"})
     meaning = (frame.__doc__ or "").partition("\n")[0]
     return f"| `{frame.model_fields['type'].default}` | {', '.join(fields)} | {meaning} |"
+
+
+def _model_row(key: str, model: Schema) -> str:
+    fields = ", ".join(f"`{name}`" for name in model.get("properties", ())) or _options(model)
+    meaning = model.get("description", "").partition("\n")[0]
+    return f"| `{type_name(key)}` | {fields} | {meaning} |"
+
+
+def _options(schema: Schema) -> str:
+    options: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or [schema]
+    words = ("any JSON" if one == {} else f"`{typed(one)}`".replace("|", "\\|") for one in options)
+    return " or ".join(words)
 
 
 def _own_settings() -> dict[str, Any]:
@@ -139,40 +154,3 @@ def _example() -> str:
     names = _own_settings()
     lines = (f"#{name.upper()}={field.default or ''}\n" for name, field in names.items())
     return "".join(["# Your settings; those of the service are in `.env.example`.\n", *lines])
-
-
-def _types(own: Declared) -> str:
-    received = (f'  "{kind_of(one)}": {_interface(one, "validation")};' for one in own.received)
-    sent = (f'  "{kind_of(one)}": {_interface(one, "serialization")};' for one in own.sent)
-    return _D_TS % (_HEAD, _lines(received), _lines(sent))
-
-
-def _interface(model: type[BaseModel], mode: JsonSchemaMode) -> str:
-    schema = model.model_json_schema(mode=mode)
-    schema["required"] = [*schema.get("required", ()), "type"]
-    if mode == "validation":
-        # The client's `request` makes it.
-        del schema["properties"]["ref"]
-    else:
-        schema["properties"]["ref"] = {"type": "string"}
-    return _typescript(schema, schema.get("$defs", {}))
-
-
-def _typescript(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """Write a JSON Schema as a type of TypeScript; what it can't tell is `unknown`."""
-    if "$ref" in schema:
-        return _typescript(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    if "const" in schema or "enum" in schema:
-        return " | ".join(json.dumps(one) for one in schema.get("enum", [schema.get("const")]))
-    if options := schema.get("anyOf", schema.get("oneOf")):
-        return " | ".join(_typescript(option, definitions) for option in options)
-    if schema.get("type") == "array":
-        return f"({_typescript(schema.get('items', {}), definitions)})[]"
-    if "properties" in schema:
-        required = schema.get("required", ())
-        fields = (
-            f"{name}{'' if name in required else '?'}: {_typescript(one, definitions)}"
-            for name, one in schema["properties"].items()
-        )
-        return "{ %s }" % "; ".join(fields)  # noqa: UP031 (braces)
-    return _TYPES.get(schema.get("type", ""), "unknown")

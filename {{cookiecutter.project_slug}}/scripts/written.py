@@ -10,11 +10,13 @@ from pydantic.fields import FieldInfo
 
 from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.rooms.config import Accepts
+from {{cookiecutter.__package}}.rooms.protocol.asyncapi import last_words_schemas
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.web.page import STATIC
 
 from .closes import rows_json
 from .own import own_files
+from .typescript import members
 
 README = Path("README.md")
 EXAMPLE = Path(".env.example")
@@ -38,6 +40,9 @@ _CLOSES_JS = """\
  * @property {string} advice what to do
  * @property {string} advised the same, in words
  * @property {string} explanation
+ *
+ * @typedef { {
+%s * } } LastWords what comes before some closes, by its type
  */
 
 /** @type {readonly CloseRow[]} */
@@ -51,9 +56,14 @@ def written() -> dict[Path, str]:
     return {
         README: _with_table(readme, _CLOSES, _close_rows()),
         EXAMPLE: _example(EXAMPLE.read_text(encoding="utf-8")),
-        CLOSES: _CLOSES_JS % rows_json(Close),
+        CLOSES: _closes_js(),
         **own_files(),
     }
+
+
+def _closes_js() -> str:
+    words = members(last_words_schemas(Close), indent=" *   ")
+    return _CLOSES_JS % (words, rows_json(Close))
 
 
 def _with_table(text: str, head: str, rows: Iterator[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import jwt
 import pytest
 import uvicorn
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from {{cookiecutter.__package}}.rooms import (
     Client,
@@ -625,6 +625,32 @@ async def test_bodies_may_have_a_type(handled: Handled) -> None:
             )
             assert answer.status_code == status
         await ann.expect_message({"text": "BY HTTP"}, "service")
+
+
+class Reply(BaseModel):
+    to: str = Field(alias="in-reply-to")
+
+
+class Replies(RoomHandler[None, Reply]):
+    """Publishes models."""
+
+    @on(Ask)
+    async def ask(self, client: Client, frame: Ask) -> None:
+        await client.publish(Reply.model_validate({"in-reply-to": frame.what}))
+
+
+async def test_a_body_goes_out_under_the_names_by_which_it_came_in(handled: Handled) -> None:
+    async with handled(Replies()) as service, service.join("ann") as ann:
+        await ann.say({"in-reply-to": "m1"})
+        await ann.expect_message({"in-reply-to": "m1"})
+        await ann.send(type="ask", what="m2")
+        await ann.expect_message({"in-reply-to": "m2"})
+        reply = Reply.model_validate({"in-reply-to": "m3"})
+        positions = {
+            await service.manager.publish("lobby", reply, user="bea", id="r1") for _ in range(2)
+        }
+        told = await ann.expect_message({"in-reply-to": "m3"}, "bea")
+        assert (told["id"], {told["position"]}) == ("r1", positions)
 
 
 async def test_a_flood_behind_a_handler_that_waits_is_bounded_and_nothing_is_lost(

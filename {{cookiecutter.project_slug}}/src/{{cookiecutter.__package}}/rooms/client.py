@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 from typing_extensions import TypeVar
 
 from .auth.identities import Identity
@@ -142,7 +142,11 @@ class Client(Generic[State]):
         if not self.is_cut_off:
             await self._rooms.broadcast_from(self._connection, frame, to_self=to_self)
 
-    async def publish(self, body: JsonValue, id: str | None = None) -> str | None:  # noqa: A002 (the wire's word)
+    async def publish(
+        self,
+        body: JsonValue | BaseModel,
+        id: str | None = None,  # noqa: A002 (the wire's word)
+    ) -> str | None:
         """Say something to the room in this user's name; its position.
 
         Returns:
@@ -151,7 +155,7 @@ class Client(Generic[State]):
         if self.is_cut_off:
             return None
         try:
-            return await self._rooms.publish_from(self._connection, body, id)
+            return await self._rooms.publish_from(self._connection, frames.as_json(body), id)
         except Refused:
             if self.is_cut_off:
                 return None

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
 
@@ -158,6 +158,15 @@ class RoomHandler(Generic[State, Body]):
     def takes(cls, room: str) -> bool:
         """Whether it is for this room."""
         return not cls.patterns or any(pattern.fullmatch(room) for pattern in cls.patterns)
+
+
+def in_order(handlers: Sequence[RoomHandler[Any, Any]]) -> tuple[RoomHandler[Any, Any], ...]:
+    """Put the one that is for all other rooms last; without one of yours, everybody may enter."""
+    others = [one for one in handlers if not one.rooms]
+    if len(others) > 1:
+        names = ", ".join(type(one).__name__ for one in others)
+        raise TypeError(f"{names}: only one handler may be without `rooms`")
+    return (*(one for one in handlers if one.rooms), *(others or [RoomHandler()]))
 
 
 def _check_async(function: Callable[..., object]) -> None:

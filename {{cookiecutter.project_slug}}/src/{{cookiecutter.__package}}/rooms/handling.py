@@ -13,7 +13,7 @@ from .auth.identities import Admission
 from .client import Client, JoinRequest, Publication, Rooms
 from .connections.connection import Connection
 from .errors import InvalidBodyError, Refused, RoomsError, UnavailableError
-from .handler import RoomHandler
+from .handler import RoomHandler, in_order
 from .protocol import frames
 from .protocol.closes import Close, CloseConnection
 from .protocol.own import FromClient, ToClient, build_decoder
@@ -29,7 +29,7 @@ class Handling:
     def __init__(
         self, handlers: Sequence[Handler], rooms: Rooms, run: RunContext, *, debug: bool
     ) -> None:
-        self.handlers = _in_order(handlers)
+        self.handlers = in_order(handlers)
         self._rooms = rooms
         self._run = run
         self._decoders = [build_decoder(one.frames, debug=debug) for one in self.handlers]
@@ -161,7 +161,7 @@ class Handling:
             message = replace(message, body=changed.body)
         body = cast("JsonValue", message.body)
         if handler.bodies is not None:
-            body = handler.bodies.dump_python(body, mode="json")
+            body = handler.bodies.dump_python(body, mode="json", by_alias=True)
         return frames.Message(body=body).body, message
 
     def knows(self, connection: Connection) -> bool:
@@ -199,15 +199,6 @@ class Handling:
         return removed and not any(
             (one.room, one.user) == (connection.room, connection.user) for one in self._clients
         )
-
-
-def _in_order(handlers: Sequence[Handler]) -> tuple[Handler, ...]:
-    """Put the one that is for all other rooms last; without one of yours, everybody may enter."""
-    others = [one for one in handlers if not one.rooms]
-    if len(others) > 1:
-        names = ", ".join(type(one).__name__ for one in others)
-        raise TypeError(f"{names}: only one handler may be without `rooms`")
-    return (*(one for one in handlers if one.rooms), *(others or [RoomHandler()]))
 
 
 def refusal(error: RoomsError, **names: str | None) -> frames.Error:

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from .backends.interfaces import Backend
 from .clock import rfc3339
@@ -33,19 +33,26 @@ class Publishing(RoomRegistry):
     _handling: Handling
 
     async def publish(
-        self, room: str, body: JsonValue, sender: str, message_id: str | None = None
+        self,
+        room: str,
+        body: JsonValue | BaseModel,
+        user: str,
+        id: str | None = None,  # noqa: A002 (the wire's word)
     ) -> str:
-        """Say something to a room; its position, which is the first if this `id` was said before.
+        """Say something to a room in a user's name; its position.
+
+        That is the first if this user said something with the same `id` before.
 
         Raises:
             RoomNotFoundError: there is no such room.
             MessageTooLargeError: it has more than MAX_MESSAGE_BYTES.
             UnavailableError: it was not said, or nobody knows. Said again with the same
-                `message_id`, it is said once.
+                `id`, it is said once.
         """
-        await self._checked(room, frames.Message(body=body))
+        message = frames.Message(body=frames.as_json(body))
+        await self._checked(room, message)
         try:
-            return await self._publish(room, body, sender, message_id)
+            return await self._publish(room, message.body, user, id)
         except CloseConnection as error:
             raise Refused(f"{error}") from None
 

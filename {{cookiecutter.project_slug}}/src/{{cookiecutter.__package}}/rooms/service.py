@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from .auth.identities import Authenticator
 from .backends.interfaces import Room
-from .handler import RoomHandler
+from .handler import RoomHandler, in_order
 from .protocol.closes import Close, CloseRow
 from .protocol.own import Declared, sent_frames
 from .tasks import RunContext
@@ -71,7 +71,10 @@ class Service:
         received = {frame: None for handler in self.handlers for frame in handler.frames}
         tables = {handler.closes: None for handler in self.handlers if handler.closes}
         return Declared(
-            list(received), sent_frames(package), [row for one in tables for row in one]
+            list(received),
+            sent_frames(package),
+            [row for one in tables for row in one],
+            [(type(one).__name__, one.bodies) for one in in_order(self.handlers)],
         )
 
 

@@ -9,6 +9,12 @@
  * @property {string} advice what to do
  * @property {string} advised the same, in words
  * @property {string} explanation
+ *
+ * @typedef { {
+ *   "jwt-expired": { type: "jwt-expired" };
+ *   "rate-limited": { type: "rate-limited"; retry_after: number };
+ *   "service-restart": { type: "service-restart"; retry_after: number };
+ * } } LastWords what comes before some closes, by its type
  */
 
 /** @type {readonly CloseRow[]} */

@@ -21,19 +21,20 @@ export class Outbox {
      * @param {number} rate messages a second, and as many at once
      */
     constructor(transmit: (text: string) => void, rate: number);
-    /** What did not come back yet, in order. */
-    get pending(): {
-        id: string;
-        body: unknown;
-    }[];
+    /**
+     * What did not come back yet, in order.
+     *
+     * @returns {Kept[]}
+     */
+    get pending(): Kept[];
     /**
      * Keep a message until it comes back.
      *
-     * @param {Json} body
+     * @param {OwnClientBody} body
      * @param {string | undefined} given the `id` that it may have been sent with before
      * @returns {Promise<Message>}
      */
-    add(body: Json, given: string | undefined): Promise<Message>;
+    add(body: OwnClientBody, given: string | undefined): Promise<Message>;
     /**
      * Send all that was under way again over the next connection, but fail what ended two in a row.
      *
@@ -100,15 +101,15 @@ export class Requests {
     disconnect(): void;
     #private;
 }
-export type Json = import("./rooms.js").Json;
+export type OwnClientBody = import("./rooms.js").OwnClientBody;
 export type Message = import("./rooms.js").Message;
 export type Kept = {
     id: string;
-    body: Json;
+    body: OwnClientBody;
 };
 export type Pending = {
     id: string;
-    body: Json;
+    body: OwnClientBody;
     text: string;
     /**
      * how often it was sent

@@ -1,16 +1,16 @@
 /** What a room's client was asked to send, until it came back or was answered. */
 
 /**
- * @typedef {import("./rooms.js").Json} Json
+ * @typedef {import("./rooms.js").OwnClientBody} OwnClientBody
  * @typedef {import("./rooms.js").Message} Message
  *
  * @typedef {object} Kept
  * @property {string} id
- * @property {Json} body
+ * @property {OwnClientBody} body
  *
  * @typedef {object} Pending
  * @property {string} id
- * @property {Json} body
+ * @property {OwnClientBody} body
  * @property {string} text
  * @property {number} sends how often it was sent
  * @property {boolean} waits whether it is yet to be sent over this connection
@@ -85,7 +85,11 @@ export class Outbox {
     this.#rate = this.#allowance = rate;
   }
 
-  /** What did not come back yet, in order. */
+  /**
+   * What did not come back yet, in order.
+   *
+   * @returns {Kept[]}
+   */
   get pending() {
     return [...this.#pending.values()].map(({ id, body }) => ({ id, body }));
   }
@@ -93,7 +97,7 @@ export class Outbox {
   /**
    * Keep a message until it comes back.
    *
-   * @param {Json} body
+   * @param {OwnClientBody} body
    * @param {string | undefined} given the `id` that it may have been sent with before
    * @returns {Promise<Message>}
    */
@@ -216,7 +220,9 @@ export class Outbox {
   settleSaid(again, user) {
     for (const [{ id, body, waits, sends }, then] of again) {
       if (!waits && sends === then) {
-        this.settle({ type: "message", position: null, from: user, body, at: null, id });
+        // A rule may have changed the body, which can't be told now.
+        const said = /** @type {any} */ (body);
+        this.settle({ type: "message", position: null, from: user, body: said, at: null, id });
       }
     }
   }

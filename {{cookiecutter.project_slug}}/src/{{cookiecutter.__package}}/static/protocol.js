@@ -1,5 +1,7 @@
 /** Shows the description of the protocol. */
 
+const ANY = "JsonValue";
+
 /** Make an element with children. */
 function element(name, ...children) {
   const made = document.createElement(name);
@@ -18,10 +20,19 @@ function table(label, titles, rows) {
   return scroll;
 }
 
+/** The key of the schema, or the message, that is referred to. */
+function keyOf({ $ref }) {
+  return $ref.split("/").at(-1);
+}
+
 /** Word the type that a schema allows. */
 function wordType(schema) {
-  if (schema.anyOf) {
-    return schema.anyOf.map(wordType).join(" or ");
+  const options = schema.anyOf ?? schema.oneOf;
+  if (options) {
+    return options.map(wordType).join(" or ");
+  }
+  if (schema.$ref) {
+    return keyOf(schema) === ANY ? "any JSON" : keyOf(schema);
   }
   if (schema.enum || "const" in schema) {
     return (schema.enum ?? [schema.const]).map((value) => JSON.stringify(value)).join(" or ");
@@ -35,24 +46,37 @@ function card(title, ...children) {
   return article;
 }
 
-function message(key, found, schemas) {
-  const schema = schemas[found.payload.$ref.split("/").at(-1)];
-  const fields = Object.entries(schema.properties).map(([name, field]) => [
+function fields(key, { properties, required = [] }) {
+  const rows = Object.entries(properties).map(([name, field]) => [
     name,
     wordType(field),
-    schema.required.includes(name) ? "always" : "if there is one",
+    required.includes(name) ? "always" : "if there is one",
   ]);
-  return card(
-    found.name,
-    element("p", found.summary),
-    table(`Fields of ${key}`, ["Field", "Type", "Present"], fields),
-  );
+  return table(`Fields of ${key}`, ["Field", "Type", "Present"], rows);
+}
+
+function message(key, found, schemas) {
+  const schema = schemas[keyOf(found.payload)];
+  return card(found.name, element("p", found.summary), fields(key, schema));
 }
 
 function operation({ summary, messages }, channel, schemas) {
-  const keys = messages.map(({ $ref }) => $ref.split("/").at(-1));
-  const cards = keys.map((key) => message(key, channel.messages[key], schemas));
+  const cards = messages.map(keyOf).map((key) => message(key, channel.messages[key], schemas));
   return [element("h2", summary), ...cards];
+}
+
+/** Show what the fields of messages refer to. */
+function types(channel, schemas) {
+  const messages = Object.values(channel.messages).map(({ payload }) => keyOf(payload));
+  const rest = Object.entries(schemas).filter(([key]) => key !== ANY && !messages.includes(key));
+  const cards = rest.map(([key, schema]) =>
+    card(
+      key,
+      element("p", schema.description ?? ""),
+      schema.properties ? fields(key, schema) : element("p", wordType(schema)),
+    ),
+  );
+  return cards.length > 0 ? [element("h2", "Types"), ...cards] : [];
 }
 
 const { info, channels, operations, components } = await (await fetch("../asyncapi.json")).json();
@@ -74,6 +98,7 @@ main.append(
   card("?last=", element("p", last.description)),
   ...operation(operations.receive, room, components.schemas),
   ...operation(operations.send, room, components.schemas),
+  ...types(room, components.schemas),
   element("h2", "How a connection ends"),
   table("How a connection ends", ["Code", "Reason", "Last words", "When", "The client should"], closes),
 );

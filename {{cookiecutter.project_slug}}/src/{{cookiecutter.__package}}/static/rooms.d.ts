@@ -7,14 +7,17 @@
  */
 export function findClose(code: number, reason: string): CloseRow | null;
 /**
- * @typedef {unknown} Json any value that JSON has
- *
  * @typedef {import("./closes.js").CloseRow} CloseRow
  *
  * @typedef {import("./own.js").OwnClientFrames} OwnClientFrames by their type
  * @typedef {import("./own.js").OwnServerFrames} OwnServerFrames by their type
  * @typedef {OwnClientFrames[keyof OwnClientFrames]} OwnClientFrame
  * @typedef {OwnServerFrames[keyof OwnServerFrames]} OwnServerFrame
+ *
+ * @typedef {import("./own.js").OwnClientBodies} OwnClientBodies by the handler of their room
+ * @typedef {import("./own.js").OwnServerBodies} OwnServerBodies by the handler of their room
+ * @typedef {OwnClientBodies[keyof OwnClientBodies]} OwnClientBody
+ * @typedef {OwnServerBodies[keyof OwnServerBodies]} OwnServerBody
  *
  * @typedef {object} Welcome
  * @property {"welcome"} type
@@ -28,7 +31,7 @@ export function findClose(code: number, reason: string): CloseRow | null;
  * @property {"message"} type
  * @property {string | null} position null if it was said before, and it can't be told where
  * @property {string} from
- * @property {Json} body
+ * @property {OwnServerBody} body
  * @property {string | null} at RFC 3339, in UTC
  * @property {string} [id] as the sender gave it
  *
@@ -72,7 +75,9 @@ export function findClose(code: number, reason: string): CloseRow | null;
  * @property {Done} done
  * @property {Frame} frame
  *
- * @typedef {EngineEvents & OwnServerFrames} Events
+ * @typedef {import("./closes.js").LastWords} LastWords by their type
+ * @typedef {import("./own.js").OwnLastWords} OwnLastWords by their type
+ * @typedef {EngineEvents & LastWords & OwnServerFrames & OwnLastWords} Events
  *
  * @typedef {object} Options
  * @property {() => string | Promise<string>} [token] gets a new token; called again for each
@@ -102,11 +107,12 @@ export class Room {
     get state(): State;
     /** The position of the newest message that was heard: keep it, and give it as `after`. */
     get position(): string | null;
-    /** What was sent and did not come back yet, in order: keep it to send it again. */
-    get pending(): {
-        id: string;
-        body: unknown;
-    }[];
+    /**
+     * What was sent and did not come back yet, in order: keep it to send it again.
+     *
+     * @returns {import("./outbox.js").Kept[]}
+     */
+    get pending(): import("./outbox.js").Kept[];
     /**
      * Listen.
      *
@@ -123,12 +129,12 @@ export class Room {
     /**
      * Publish a message to the room, as soon as there is a connection.
      *
-     * @param {Json} body
+     * @param {OwnClientBody} body
      * @param {object} [options]
      * @param {string} [options.id] the `id` that it may have been sent with before, as after a reload
      * @returns {Promise<Message>} what came back; it fails with `NotSent`
      */
-    publish(body: Json, { id }?: {
+    publish(body: OwnClientBody, { id }?: {
         id?: string | undefined;
     }): Promise<Message>;
     /**
@@ -158,10 +164,6 @@ export class Room {
     }): Promise<OwnServerFrame | Done>;
     #private;
 }
-/**
- * any value that JSON has
- */
-export type Json = unknown;
 export type CloseRow = import("./closes.js").CloseRow;
 /**
  * by their type
@@ -173,6 +175,16 @@ export type OwnClientFrames = import("./own.js").OwnClientFrames;
 export type OwnServerFrames = import("./own.js").OwnServerFrames;
 export type OwnClientFrame = OwnClientFrames[keyof OwnClientFrames];
 export type OwnServerFrame = OwnServerFrames[keyof OwnServerFrames];
+/**
+ * by the handler of their room
+ */
+export type OwnClientBodies = import("./own.js").OwnClientBodies;
+/**
+ * by the handler of their room
+ */
+export type OwnServerBodies = import("./own.js").OwnServerBodies;
+export type OwnClientBody = OwnClientBodies[keyof OwnClientBodies];
+export type OwnServerBody = OwnServerBodies[keyof OwnServerBodies];
 export type Welcome = {
     type: "welcome";
     room: string;
@@ -197,7 +209,7 @@ export type Message = {
      */
     position: string | null;
     from: string;
-    body: Json;
+    body: OwnServerBody;
     /**
      * RFC 3339, in UTC
      */
@@ -274,7 +286,15 @@ export type EngineEvents = {
     done: Done;
     frame: Frame;
 };
-export type Events = EngineEvents & OwnServerFrames;
+/**
+ * by their type
+ */
+export type LastWords = import("./closes.js").LastWords;
+/**
+ * by their type
+ */
+export type OwnLastWords = import("./own.js").OwnLastWords;
+export type Events = EngineEvents & LastWords & OwnServerFrames & OwnLastWords;
 export type Options = {
     /**
      * gets a new token; called again for each

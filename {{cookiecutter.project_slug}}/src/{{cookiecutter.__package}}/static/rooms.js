@@ -17,14 +17,17 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 const REFRESH_AHEAD = 60_000;
 
 /**
- * @typedef {unknown} Json any value that JSON has
- *
  * @typedef {import("./closes.js").CloseRow} CloseRow
  *
  * @typedef {import("./own.js").OwnClientFrames} OwnClientFrames by their type
  * @typedef {import("./own.js").OwnServerFrames} OwnServerFrames by their type
  * @typedef {OwnClientFrames[keyof OwnClientFrames]} OwnClientFrame
  * @typedef {OwnServerFrames[keyof OwnServerFrames]} OwnServerFrame
+ *
+ * @typedef {import("./own.js").OwnClientBodies} OwnClientBodies by the handler of their room
+ * @typedef {import("./own.js").OwnServerBodies} OwnServerBodies by the handler of their room
+ * @typedef {OwnClientBodies[keyof OwnClientBodies]} OwnClientBody
+ * @typedef {OwnServerBodies[keyof OwnServerBodies]} OwnServerBody
  *
  * @typedef {object} Welcome
  * @property {"welcome"} type
@@ -38,7 +41,7 @@ const REFRESH_AHEAD = 60_000;
  * @property {"message"} type
  * @property {string | null} position null if it was said before, and it can't be told where
  * @property {string} from
- * @property {Json} body
+ * @property {OwnServerBody} body
  * @property {string | null} at RFC 3339, in UTC
  * @property {string} [id] as the sender gave it
  *
@@ -82,7 +85,9 @@ const REFRESH_AHEAD = 60_000;
  * @property {Done} done
  * @property {Frame} frame
  *
- * @typedef {EngineEvents & OwnServerFrames} Events
+ * @typedef {import("./closes.js").LastWords} LastWords by their type
+ * @typedef {import("./own.js").OwnLastWords} OwnLastWords by their type
+ * @typedef {EngineEvents & LastWords & OwnServerFrames & OwnLastWords} Events
  *
  * @typedef {object} Options
  * @property {() => string | Promise<string>} [token] gets a new token; called again for each
@@ -179,7 +184,11 @@ export class Room {
     return this.#position;
   }
 
-  /** What was sent and did not come back yet, in order: keep it to send it again. */
+  /**
+   * What was sent and did not come back yet, in order: keep it to send it again.
+   *
+   * @returns {import("./outbox.js").Kept[]}
+   */
   get pending() {
     return this.#outbox.pending;
   }
@@ -219,7 +228,7 @@ export class Room {
   /**
    * Publish a message to the room, as soon as there is a connection.
    *
-   * @param {Json} body
+   * @param {OwnClientBody} body
    * @param {object} [options]
    * @param {string} [options.id] the `id` that it may have been sent with before, as after a reload
    * @returns {Promise<Message>} what came back; it fails with `NotSent`

@@ -1,19 +1,24 @@
 """The description of the protocol, as AsyncAPI has it, made of the frames and the close table."""
 
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import JsonValue
 from pydantic.json_schema import JsonSchemaMode
 
 from . import frames
-from .closes import Advice, Close, CloseRow
+from .closes import Advice, Close, CloseRow, CloseSpec
 from .frames import PROTOCOL
-from .json_schemas import References, Schema, frame_schemas, name_schemas, type_name
+from .json_schemas import References, Schema, any_of, frame_schemas, name_schemas, type_name
 from .own import Declared
 
 _Models = tuple[type[frames.Frame], ...]
 _RECEIVED: _Models = get_args(frames.ClientFrame)
 _SENT: _Models = get_args(frames.ServerFrame)
+_WITH_BODY: tuple[tuple[type[frames.Frame], JsonSchemaMode], ...] = (
+    (frames.Message, "validation"),
+    (frames.MessageEvent, "serialization"),
+)
 _SCHEMAS = "#/components/schemas/"
 _MESSAGES = "#/channels/room/messages/"
 _SECURITY = "#/components/securitySchemes/"
@@ -39,12 +44,17 @@ def describe(
         "validation": (*_RECEIVED, *own.received),
         "serialization": (*_SENT, *own.sent),
     }
-    references, schemas = frame_schemas(models, _SCHEMAS)
+    references, schemas = frame_schemas(models, _SCHEMAS, [body for _, body in own.bodies])
+    for model, mode in _WITH_BODY:
+        properties = schemas[references[model, mode]["$ref"].removeprefix(_SCHEMAS)]["properties"]
+        anything = properties["body"]
+        bodies = [references.get((body, mode), anything) for _, body in own.bodies]
+        properties["body"] = any_of(bodies or [anything])
     received = _messages(models["validation"], "validation", references)
     sent = _messages(models["serialization"], "serialization", references)
     speaking = {close.row.last_words: close for close in closes if close.row.last_words}
     last_words = {words: _last_words(words, close) for words, close in speaking.items()}
-    schemas |= {type_name(words): _schema(words, close) for words, close in speaking.items()}
+    schemas |= {type_name(words): one for words, one in last_words_schemas(closes).items()}
     name_schemas(schemas)
     return {
         "asyncapi": "3.0.0",
@@ -153,9 +163,15 @@ def _last_words(words: str, close: CloseRow) -> dict[str, Any]:
     }
 
 
-def _schema(words: str, close: CloseRow) -> Schema:
+def last_words_schemas(closes: Iterable[CloseRow]) -> dict[str, Schema]:
+    """Write the schema of each frame that comes before one of the closes, by its `type`."""
+    rows = (close.row for close in closes)
+    return {row.last_words: _schema(row.last_words, row) for row in rows if row.last_words}
+
+
+def _schema(words: str, row: CloseSpec) -> Schema:
     properties: Schema = {"type": {"type": "string", "const": words}}
-    if close.row.advice is Advice.RETURN_AFTER_DELAY:
+    if row.advice is Advice.RETURN_AFTER_DELAY:
         properties["retry_after"] = {"type": "number", "description": "In seconds."}
     return {"type": "object", "required": list(properties), "properties": properties}
 

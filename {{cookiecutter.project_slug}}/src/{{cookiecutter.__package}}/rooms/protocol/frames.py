@@ -232,6 +232,12 @@ def batches(frames: list[Encoded], most_bytes: int) -> Iterator[Batch]:
         yield Batch(frames[start:])
 
 
+def as_json(body: JsonValue | BaseModel) -> JsonValue:
+    """Turn a model into JSON; what is JSON stays as it is."""
+    # By alias, as it is read.
+    return body.model_dump(mode="json", by_alias=True) if isinstance(body, BaseModel) else body
+
+
 def encode_payload(sender: str, body: JsonValue, at: str, message_id: str | None) -> str:
     """Write what of a message does not hang on its position, as the log keeps it."""
     # As a `MessageEvent` would be written, in half the time.

@@ -1,16 +1,18 @@
 """JSON Schemas of the frames, each with a name that code generators can give to a type."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, count
 from typing import Any
 
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 
 from .frames import Frame
 
 Schema = dict[str, Any]
 Models = Mapping[JsonSchemaMode, Sequence[type[Frame]]]
+Bodies = Iterable[TypeAdapter[Any] | None]
 References = Mapping[tuple[Any, JsonSchemaMode], Schema]
 
 _WORD = re.compile(r"[^\W_]+")
@@ -19,20 +21,31 @@ _SINGLE = {"items": "Item", "additionalProperties": "Value"}
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 
 
-def frame_schemas(models: Models, prefix: str) -> tuple[References, Schema]:
-    """Write the schemas of frames and of the models in them.
+def frame_schemas(models: Models, prefix: str, bodies: Bodies = ()) -> tuple[References, Schema]:
+    """Write the schemas of frames, of the bodies of messages, and of the models in them.
 
     Returns:
-        A reference to each frame's schema, which is `prefix` and a key; and the schemas by key.
+        A reference to each frame's schema, which is `prefix` and a key, and the schema of each
+        body in each mode; and the schemas by key.
     """
-    asked = [(model, mode) for mode, some in models.items() for model in some]
-    references, document = models_json_schema(asked, ref_template=prefix + "{model}")
-    schemas: Schema = document["$defs"]
-    for reference in references.values():
+    frames = [(model, mode, TypeAdapter(model)) for mode in models for model in models[mode]]
+    typed = [(body, mode, body) for mode in models for body in bodies if body]
+    references, document = TypeAdapter.json_schemas(
+        [*frames, *typed], ref_template=prefix + "{model}"
+    )
+    schemas: Schema = document.get("$defs", {})
+    for model, mode, _ in frames:
         # Its default makes `type` optional in the model, but no frame goes without it.
-        schema = schemas[reference["$ref"].removeprefix(prefix)]
+        schema = schemas[references[model, mode]["$ref"].removeprefix(prefix)]
         schema["required"] = list(dict.fromkeys(["type", *schema.get("required", ())]))
     return references, schemas
+
+
+def any_of(options: Iterable[Schema]) -> Schema:
+    """Combine schemas into one that takes what any of them takes."""
+    flat = [one for option in options for one in option.get("anyOf", [option])]
+    different = [one for index, one in enumerate(flat) if one not in flat[:index]]
+    return {"anyOf": different} if len(different) > 1 else different[0]
 
 
 def type_name(text: str) -> str:
@@ -54,6 +67,8 @@ def name_schemas(schemas: Mapping[str, Schema]) -> None:
 
 
 def _name_nested(schema: Schema, taken: set[str]) -> None:
+    # AsyncAPI's is another, which can't tell what a value means.
+    schema.pop("discriminator", None)
     for part, nested in _nested(schema):
         # A reference takes the title of the schema that it refers to.
         if "$ref" not in nested:

@@ -31,6 +31,8 @@ class Declared(NamedTuple):
     received: Sequence[type["FromClient"]] = ()
     sent: Sequence[type["ToClient"]] = ()
     closes: Sequence[CloseRow] = ()
+    # By the name of their handler, in the order in which these are tried; None is any JSON.
+    bodies: Sequence[tuple[str, TypeAdapter[Any] | None]] = ()
 
 
 class FromClient(_Own):

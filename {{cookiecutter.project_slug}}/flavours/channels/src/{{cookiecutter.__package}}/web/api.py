@@ -134,7 +134,9 @@ async def read_messages(
 )
 async def say(request: HttpRequest, room: str, message: NewMessage) -> Status[SaidMessage]:
     """Say something to a room."""
-    position = await manager_of(request).publish(room, message.body, message.sender, message.id)
+    position = await manager_of(request).publish(
+        room, message.body, user=message.sender, id=message.id
+    )
     return Status(202, SaidMessage(position=position))
 
 

@@ -103,7 +103,7 @@ class RoomLayer:
 
 async def _publish(manager: ConnectionManager, asked: _Asked) -> None:
     try:
-        await manager.publish(asked.room, asked.body, asked.sender, asked.id)
+        await manager.publish(asked.room, asked.body, user=asked.sender, id=asked.id)
     except RoomsError as error:
         logger.warning("What was sent to the group is not said: %s", error)
     except Exception:

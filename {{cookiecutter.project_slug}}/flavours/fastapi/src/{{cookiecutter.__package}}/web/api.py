@@ -111,7 +111,7 @@ async def read_messages(
 )
 async def say(room: str, message: NewMessage, manager: Manager) -> SaidMessage:
     """Say something to a room."""
-    position = await manager.publish(room, message.body, message.sender, message.id)
+    position = await manager.publish(room, message.body, user=message.sender, id=message.id)
     return SaidMessage(position=position)
 
 

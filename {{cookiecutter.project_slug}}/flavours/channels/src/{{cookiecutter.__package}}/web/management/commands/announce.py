@@ -21,6 +21,6 @@ class Command(BaseCommand):
     def handle(self, *, room: str, text: str, sender: str, **_: object) -> None:
         """Say it, and print its position."""
         try:
-            self.stdout.write(sync.publish(room, text, sender))
+            self.stdout.write(sync.publish(room, text, user=sender))
         except RoomsError as error:
             raise CommandError(str(error)) from error
