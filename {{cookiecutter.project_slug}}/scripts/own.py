@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from {{cookiecutter.__package}}.config import Config
-from {{cookiecutter.__package}}.rooms import Service
+from {{cookiecutter.__package}}.rooms import RoomHandler, Service
 from {{cookiecutter.__package}}.rooms.config import Accepts
 from {{cookiecutter.__package}}.rooms.handler import in_order
 from {{cookiecutter.__package}}.rooms.protocol.json_schemas import Schema, frame_schemas, type_name
@@ -38,10 +38,10 @@ _PAGE = """\
 {sent}
 ## Rooms
 
-A room belongs to the first handler whose `rooms` it fits.
+A room belongs to the first handler whose `rooms` its name fits.
 
-| rooms | handler | bodies of messages |
-| --- | --- | --- |
+| rooms | handler | bodies of messages | capacity | presence | keep |
+| --- | --- | --- | --- | --- | --- |
 {rooms}
 ## Bodies of messages
 
@@ -96,8 +96,7 @@ def own_page(service: Service, own: Declared) -> str:
         received=_lines(_frame_row(frame) for frame in own.received),
         sent=_lines(_frame_row(frame) for frame in own.sent),
         rooms=_lines(
-            f"| {_rooms(handler.rooms)} | `{type(handler).__name__}` | "
-            f"{_options(references.get((body, 'validation'), {}))} |"
+            _handler_row(handler, references.get((body, "validation"), {}))
             for handler, body in handlers
         ),
         bodies=_lines(_model_row(key, model) for key, model in models.items()),
@@ -115,9 +114,15 @@ def _lines(rows: Iterator[str]) -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
-def _rooms(rooms: str | tuple[str, ...]) -> str:
-    names = (rooms,) if isinstance(rooms, str) else rooms
-    return ", ".join(f"`{name}`" for name in names) or "all others"
+def _handler_row(handler: RoomHandler[Any, Any], body: Schema) -> str:
+    rooms = (handler.rooms,) if isinstance(handler.rooms, str) else handler.rooms
+    told = f"`{type(handler).__name__}` | {_options(body)}"
+    if not rooms:
+        return f"| those that were created | {told} | as created | as created | |"
+    names = ", ".join(f"`{name}`" for name in rooms)
+    presence = "yes" if handler.presence else "no"
+    capacity = handler.capacity or "`ROOM_CAPACITY`"
+    return f"| {names} | {told} | {capacity} | {presence} | {handler.keep:g} s |"
 
 
 def _frame_row(frame: type[BaseModel]) -> str:

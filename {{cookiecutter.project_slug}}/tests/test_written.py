@@ -75,11 +75,20 @@ class Shop(RoomHandler):
 
 class Team(RoomHandler[None, Text | Folder | Literal["bye"]]):
     rooms = ("team-*", "staff")
+    capacity = 20
+    presence = False
 
     async def authorize(self, request: JoinRequest) -> None: ...
 
 
-SERVICE = Service(handlers=[Shop(), Team()])
+class Desk(RoomHandler):
+    rooms = "desk-*"
+    keep = 60
+
+    async def authorize(self, request: JoinRequest) -> None: ...
+
+
+SERVICE = Service(handlers=[Shop(), Team(), Desk()])
 OWN = SERVICE.declared("nobody")._replace(sent=[Receipt])
 TYPES = """\
 export type FolderInput = { folders: (FolderInput)[] };
@@ -107,12 +116,14 @@ export interface OwnLastWords {
 /** What clients publish, by the room's handler. */
 export interface OwnClientBodies {
   "Team": Text | FolderInput | "bye";
+  "Desk": unknown;
   "Shop": unknown;
 }
 
 /** What messages bring, by the room's handler. */
 export interface OwnServerBodies {
   "Team": Text | FolderOutput | "bye";
+  "Desk": unknown;
   "Shop": unknown;
 }
 """
@@ -137,12 +148,13 @@ def test_the_page_tells_what_a_service_adds(line: str) -> None:
 
 def test_the_page_lists_handlers_in_the_order_in_which_they_are_tried() -> None:
     assert """
-| `team-*`, `staff` | `Team` | `Text` or `Folder` or `"bye"` |
-| all others | `Shop` | any JSON |
+| `team-*`, `staff` | `Team` | `Text` or `Folder` or `"bye"` | 20 | no | 3600 s |
+| `desk-*` | `Desk` | any JSON | `ROOM_CAPACITY` | yes | 60 s |
+| those that were created | `Shop` | any JSON | as created | as created | |
 """ in own_page(SERVICE, OWN)
 
 
-def test_rooms_that_no_handler_takes_have_that_of_the_service() -> None:
+def test_created_rooms_without_a_handler_have_that_of_the_service() -> None:
     service = Service(handlers=[Team()])
     page = own_page(service, service.declared("nobody"))
-    assert "| all others | `RoomHandler` | any JSON |\n" in page
+    assert "| those that were created | `RoomHandler` | any JSON |" in page
