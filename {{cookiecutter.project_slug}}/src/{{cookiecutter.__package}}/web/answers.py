@@ -17,24 +17,13 @@ _STATUSES = {
 }
 
 
-def status_of(error: RoomsError) -> HTTPStatus:
-    """Return the status that goes with an error."""
-    return _STATUSES[error.kind]
-
-
-def content_of(error: RoomsError) -> dict[str, str]:
-    """Return the body that goes with an error."""
-    content = {"detail": str(error)}
+def answer_to(error: RoomsError) -> tuple[dict[str, str], HTTPStatus, dict[str, str]]:
+    """Return the body, the status and the headers that go with an error."""
+    content, headers = {"detail": str(error)}, {}
     if isinstance(error, Refused) and error.reason is not None:
         content["reason"] = error.reason
-    return content
-
-
-def headers_of(error: RoomsError) -> dict[str, str]:
-    """Return the headers that go with an error."""
-    headers = {}
     if error.kind is Kind.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
-    return headers
+    return content, _STATUSES[error.kind], headers

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI, Query, Status
+from ninja import NinjaAPI, Query, Router, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.responses import Response
 
@@ -13,7 +13,7 @@ from ..rooms import metrics
 from ..rooms.errors import RoomsError
 from ..rooms.protocol.frames import problems
 from . import about, access
-from .answers import content_of, headers_of, status_of
+from .answers import answer_to
 from .manager import manager_of
 from .schemas import (
     DEFAULT_MESSAGES,
@@ -33,9 +33,15 @@ from .schemas import (
 from .security import GuestOrKey, RequireKey
 
 api = NinjaAPI(title=about.TITLE, version=about.VERSION, description=about.SUMMARY)
+# Those that take the API key.
+keyed = Router(tags=["rooms"], auth=RequireKey(), by_alias=True)
 
 
-@api.get("/readyz", tags=["health"], response={200: Health, 503: Problem})
+def _problems(*statuses: int) -> dict[int, type[Problem]]:
+    return dict.fromkeys(statuses, Problem)
+
+
+@api.get("/readyz", tags=["health"], response={200: Health, **_problems(503)})
 async def readyz(request: HttpRequest) -> Status[Health | Problem]:
     """Whether the process takes clients."""
     if await manager_of(request).ready():
@@ -51,12 +57,7 @@ async def read_metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(metrics.expose(), content_type=metrics.CONTENT_TYPE)
 
 
-@api.post(
-    "/rooms",
-    tags=["rooms"],
-    auth=RequireKey(),
-    response={201: CreatedRoom, 401: Problem, 409: Problem, 422: Problem},
-)
+@keyed.post("", response={201: CreatedRoom, **_problems(401, 409, 422)})
 async def create_room(request: HttpRequest, room: NewRoom) -> Status[CreatedRoom]:
     """Create a room."""
     created = await manager_of(request).create_room(
@@ -65,12 +66,7 @@ async def create_room(request: HttpRequest, room: NewRoom) -> Status[CreatedRoom
     return Status(201, CreatedRoom(name=created.name))
 
 
-@api.delete(
-    "/rooms/{room}",
-    tags=["rooms"],
-    auth=RequireKey(),
-    response={204: None, 401: Problem, 404: Problem},
-)
+@keyed.delete("/{room}", response={204: None, **_problems(401, 404)})
 async def delete_room(request: HttpRequest, room: str) -> Status[None]:
     """Delete a room; its members' connections close."""
     await manager_of(request).close_room(room)
@@ -81,41 +77,25 @@ async def delete_room(request: HttpRequest, room: str) -> Status[None]:
     "/rooms/{room}/tokens",
     tags=["rooms"],
     auth=GuestOrKey(),
-    response={201: IssuedToken, **dict.fromkeys((401, 403, 404, 422, 429), Problem)},
+    response={201: IssuedToken, **_problems(401, 403, 404, 422, 429)},
 )
 async def issue_token(request: HttpRequest, room: str, body: TokenRequest) -> Status[IssuedToken]:
     """Exchange a name, and a password where the room has one, for a token."""
     trusted = request.auth == "trusted"  # type: ignore[attr-defined]  # ninja sets it
     address = None if trusted else request.META["REMOTE_ADDR"]
     token = await manager_of(request).issue_token(
-        room,
-        body.user,
-        body.ttl,
-        address=address,
-        password=body.password,
-        publish=body.publish,
+        room, body.user, body.ttl, address=address, password=body.password, publish=body.publish
     )
     return Status(201, IssuedToken(token=token, expires_in=body.ttl))
 
 
-@api.get(
-    "/rooms/{room}/members",
-    tags=["rooms"],
-    auth=RequireKey(),
-    response={200: RoomMembers, 401: Problem, 404: Problem},
-)
+@keyed.get("/{room}/members", response={200: RoomMembers, **_problems(401, 404)})
 async def read_members(request: HttpRequest, room: str) -> RoomMembers:
     """Name the members of a room."""
     return RoomMembers(members=await manager_of(request).members(room))
 
 
-@api.get(
-    "/rooms/{room}/messages",
-    tags=["rooms"],
-    auth=RequireKey(),
-    response={200: RoomMessages, 401: Problem, 404: Problem, 422: Problem},
-    by_alias=True,
-)
+@keyed.get("/{room}/messages", response={200: RoomMessages, **_problems(401, 404, 422)})
 async def read_messages(
     request: HttpRequest,
     room: str,
@@ -126,12 +106,7 @@ async def read_messages(
     return RoomMessages.of(await manager_of(request).messages(room, after, limit))
 
 
-@api.post(
-    "/rooms/{room}/messages",
-    tags=["rooms"],
-    auth=RequireKey(),
-    response={202: SaidMessage, 401: Problem, 404: Problem, 413: Problem, 422: Problem},
-)
+@keyed.post("/{room}/messages", response={202: SaidMessage, **_problems(401, 404, 413, 422)})
 async def say(request: HttpRequest, room: str, message: NewMessage) -> Status[SaidMessage]:
     """Say something to a room."""
     position = await manager_of(request).publish(
@@ -140,12 +115,7 @@ async def say(request: HttpRequest, room: str, message: NewMessage) -> Status[Sa
     return Status(202, SaidMessage(position=position))
 
 
-@api.post(
-    "/rooms/{room}/frames",
-    tags=["rooms"],
-    auth=RequireKey(),
-    response={202: None, **dict.fromkeys((401, 404, 413, 422), Problem)},
-)
+@keyed.post("/{room}/frames", response={202: None, **_problems(401, 404, 413, 422)})
 async def send_frame(request: HttpRequest, room: str, body: NewFrame) -> Status[None]:
     """Send a frame that is not kept to everyone in a room now, or to one user."""
     manager = manager_of(request)
@@ -156,25 +126,22 @@ async def send_frame(request: HttpRequest, room: str, body: NewFrame) -> Status[
     return Status(202, None)
 
 
-@api.delete(
-    "/rooms/{room}/members/{path:user}",
-    tags=["rooms"],
-    auth=RequireKey(),
-    response={204: None, 401: Problem, 404: Problem},
-)
+@keyed.delete("/{room}/members/{path:user}", response={204: None, **_problems(401, 404)})
 async def remove_member(request: HttpRequest, room: str, user: str) -> Status[None]:
     """Close a user's connections to a room, in whatever process."""
     await manager_of(request).remove_user(room, user)
     return Status(204, None)
 
 
+api.add_router("/rooms", keyed)
 api.add_router("", own_api.router)
 
 
 @api.exception_handler(RoomsError)
 def rooms_error(request: HttpRequest, error: RoomsError) -> HttpResponse:
     """Answer a call that cannot be carried out."""
-    return Response(content_of(error), status=status_of(error), headers=headers_of(error))
+    content, status, headers = answer_to(error)
+    return Response(content, status=status, headers=headers)
 
 
 @api.exception_handler(ValidationError)

@@ -22,14 +22,19 @@ from .schemas import (
     TokenRequest,
 )
 
-Responses = dict[int | str, dict[str, Any]]
 
-router = APIRouter(responses={422: {"model": Problem}, 503: {"model": Problem}})
-_401: Responses = {401: {"model": Problem}}
-_401_404: Responses = {**_401, 404: {"model": Problem}}
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Problem} for status in statuses}
 
 
-@router.get("/readyz", tags=["health"], response_model=Health, responses={503: {"model": Problem}})
+router = APIRouter(responses=_problems(422, 503))
+# Those that take the API key.
+keyed = APIRouter(
+    prefix="/rooms", tags=["rooms"], dependencies=[RequireKey], responses=_problems(401)
+)
+
+
+@router.get("/readyz", tags=["health"], response_model=Health)
 async def readyz(manager: Manager) -> Response | Health:
     """Whether the process takes clients."""
     if await manager.ready():
@@ -37,13 +42,7 @@ async def readyz(manager: Manager) -> Response | Health:
     return JSONResponse({"detail": "This process takes no clients now."}, 503)
 
 
-@router.post(
-    "/rooms",
-    status_code=201,
-    tags=["rooms"],
-    dependencies=[RequireKey],
-    responses={**_401, 409: {"model": Problem}},
-)
+@keyed.post("", status_code=201, responses=_problems(409))
 async def create_room(room: NewRoom, manager: Manager) -> CreatedRoom:
     """Create a room."""
     created = await manager.create_room(
@@ -52,13 +51,7 @@ async def create_room(room: NewRoom, manager: Manager) -> CreatedRoom:
     return CreatedRoom(name=created.name)
 
 
-@router.delete(
-    "/rooms/{room}",
-    status_code=204,
-    tags=["rooms"],
-    dependencies=[RequireKey],
-    responses=_401_404,
-)
+@keyed.delete("/{room}", status_code=204, responses=_problems(404))
 async def delete_room(room: str, manager: Manager) -> None:
     """Delete a room; its members' connections close."""
     await manager.close_room(room)
@@ -68,7 +61,7 @@ async def delete_room(room: str, manager: Manager) -> None:
     "/rooms/{room}/tokens",
     status_code=201,
     tags=["rooms"],
-    responses={**_401_404, 403: {"model": Problem}, 429: {"model": Problem}},
+    responses=_problems(401, 403, 404, 429),
 )
 async def issue_token(
     room: str, request: TokenRequest, manager: Manager, address: Address, *, trusted: IsTrusted
@@ -85,13 +78,13 @@ async def issue_token(
     return IssuedToken(token=token, expires_in=request.ttl)
 
 
-@router.get("/rooms/{room}/members", tags=["rooms"], dependencies=[RequireKey], responses=_401_404)
+@keyed.get("/{room}/members", responses=_problems(404))
 async def read_members(room: str, manager: Manager) -> RoomMembers:
     """Name the members of a room."""
     return RoomMembers(members=await manager.members(room))
 
 
-@router.get("/rooms/{room}/messages", tags=["rooms"], dependencies=[RequireKey], responses=_401_404)
+@keyed.get("/{room}/messages", responses=_problems(404))
 async def read_messages(
     room: str,
     manager: Manager,
@@ -102,26 +95,18 @@ async def read_messages(
     return RoomMessages.of(await manager.messages(room, after, limit))
 
 
-@router.post(
-    "/rooms/{room}/messages",
-    status_code=202,
-    tags=["rooms"],
-    dependencies=[RequireKey],
-    responses={**_401_404, 413: {"model": Problem}},
-)
+@keyed.post("/{room}/messages", status_code=202, responses=_problems(404, 413))
 async def say(room: str, message: NewMessage, manager: Manager) -> SaidMessage:
     """Say something to a room."""
     position = await manager.publish(room, message.body, user=message.sender, id=message.id)
     return SaidMessage(position=position)
 
 
-@router.post(
-    "/rooms/{room}/frames",
+@keyed.post(
+    "/{room}/frames",
     status_code=202,
     response_class=Response,
-    tags=["rooms"],
-    dependencies=[RequireKey],
-    responses={**_401_404, 413: {"model": Problem}},
+    responses=_problems(404, 413),
 )
 async def send_frame(room: str, request: NewFrame, manager: Manager) -> None:
     """Send a frame that is not kept to everyone in a room now, or to one user."""
@@ -131,13 +116,10 @@ async def send_frame(room: str, request: NewFrame, manager: Manager) -> None:
         await manager.send_to_user(room, request.user, request.frame)
 
 
-@router.delete(
-    "/rooms/{room}/members/{user:path}",
-    status_code=204,
-    tags=["rooms"],
-    dependencies=[RequireKey],
-    responses=_401_404,
-)
+@keyed.delete("/{room}/members/{user:path}", status_code=204, responses=_problems(404))
 async def remove_member(room: str, user: str, manager: Manager) -> None:
     """Close a user's connections to a room, in whatever process."""
     await manager.remove_user(room, user)
+
+
+router.include_router(keyed)

@@ -17,7 +17,7 @@ from ..rooms.manager import ConnectionManager
 from ..rooms.protocol.frames import problems
 from ..server.middleware import SocketGuard
 from . import about, api, page, pages, sockets
-from .answers import content_of, headers_of, status_of
+from .answers import answer_to
 from .dependencies import check_caller, manager_of
 from .manager import build_manager
 
@@ -60,7 +60,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _rooms_error(_: Request, error: RoomsError) -> JSONResponse:
-    return JSONResponse(content_of(error), status_of(error), headers_of(error))
+    return JSONResponse(*answer_to(error))
 
 
 async def _failure(_: Request, __: Exception) -> JSONResponse:
