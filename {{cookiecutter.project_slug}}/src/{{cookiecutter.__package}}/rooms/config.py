@@ -9,13 +9,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import jwt
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -29,6 +23,7 @@ class Accepts:
     words: str
 
 
+T = TypeVar("T")
 ConfigT = TypeVar("ConfigT", bound="ServiceConfig")
 
 
@@ -46,8 +41,7 @@ def normal_origin(origin: str) -> str | None:
     return f"{parts.scheme}://{host}" if own_port else f"{parts.scheme}://{host}:{port}"
 
 
-def listed(value: object) -> object:
-    """Take a text apart at its commas."""
+def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
@@ -84,31 +78,22 @@ FromZero = Annotated[int, Field(ge=0), Accepts("a whole number of at least 0")]
 FromOne = Annotated[int, Field(ge=1), Accepts("a whole number of at least 1")]
 Port = Annotated[int, Field(ge=0, le=65535), Accepts("0 to 65535; 0 is any free port")]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), Accepts("a number of at least 0")]
-Rooms = Annotated[
-    tuple[RoomName, ...],
-    NoDecode,
-    BeforeValidator(listed),
-    Accepts(f"room names, comma-separated, each {ROOM_RULE}"),
-]
+# Values with commas between them.
+Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split)]
+Rooms = Annotated[Listed[RoomName], Accepts(f"room names, comma-separated, each {ROOM_RULE}")]
 Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_origin)], ...],
-    NoDecode,
-    BeforeValidator(listed),
+    Listed[Annotated[str, AfterValidator(_origin)]],
     Accepts(
         "origins, comma-separated: https://www.example.org, https://*.example.org for one level "
         "of names, capacitor://localhost, null, or * for all"
     ),
 ]
 Networks = Annotated[
-    tuple[Annotated[str, AfterValidator(_network)], ...],
-    NoDecode,
-    BeforeValidator(listed),
+    Listed[Annotated[str, AfterValidator(_network)]],
     Accepts("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8; or *"),
 ]
 Hosts = Annotated[
-    tuple[Annotated[str, Field(pattern=_HOST), AfterValidator(str.lower)], ...],
-    NoDecode,
-    BeforeValidator(listed),
+    Listed[Annotated[str, Field(pattern=_HOST), AfterValidator(str.lower)]],
     Accepts("host names, comma-separated, .example.org with all below it, or *"),
 ]
 
@@ -116,9 +101,7 @@ Readers = Annotated[Literal["loopback", "anyone", "key"], Accepts("loopback, any
 JwksUrl = Annotated[str | None, Field(pattern=_HTTP_URL), Accepts("an https:// or http:// URL")]
 Text = Annotated[str, Accepts("any text")]
 RedisPrefix = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"),
-    Accepts("1 to 64 of A-Z a-z 0-9 _ . : -"),
+    str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"), Accepts("1 to 64 of A-Z a-z 0-9 _ . : -")
 ]
 RedisUrl = Annotated[
     Annotated[str, AfterValidator(_redis_url)] | None,
