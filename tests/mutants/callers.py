@@ -38,7 +38,7 @@ MUTANTS = [
             replace(
                 "Stream.apply",
                 "self.fanout.tell_all(...)",
-                "self.fanout.tell_live(frames.as_frame(event.text))",
+                "self.fanout.tell_live(frames.Encoded(event.text))",
             )
         ],
         f"{_CATCHING_UP}[False]",

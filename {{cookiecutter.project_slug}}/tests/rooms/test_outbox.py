@@ -10,7 +10,6 @@ from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.protocol.frames import (
     Batch,
     Encoded,
-    as_frame,
     batches,
 )
 from {{cookiecutter.__package}}.server.framing import to_wire
@@ -51,9 +50,9 @@ async def test_frames_are_sent_in_order() -> None:
     wire = Wire()
     outbox = wire.outbox()
     for text in "abc":
-        assert outbox.put(as_frame(text))
+        assert outbox.put(Encoded(text))
     await outbox.drained()
-    assert outbox.put(as_frame("d"))
+    assert outbox.put(Encoded("d"))
     await outbox.drained()
     assert wire.sent == ["a", "b", "c", "d"]
 
@@ -61,24 +60,24 @@ async def test_frames_are_sent_in_order() -> None:
 async def test_what_waits_comes_first_then_the_last_words_then_the_close_then_nothing() -> None:
     wire = Wire()
     outbox = wire.outbox()
-    outbox.put(as_frame("a"))
-    outbox.finish(3000, "Token expired", as_frame("bye"))
-    outbox.put(as_frame("too late"))
+    outbox.put(Encoded("a"))
+    outbox.finish(3000, "Token expired", Encoded("bye"))
+    outbox.put(Encoded("too late"))
     await outbox.drained()
-    outbox.put(as_frame("far too late"))
+    outbox.put(Encoded("far too late"))
     outbox.finish(1000, "again")
     await outbox.drained()
     assert wire.sent == ["a", "bye", (3000, "Token expired")]
 
 
 def batch(*texts: str) -> Batch:
-    [made] = batches([as_frame(text) for text in texts], 1_000)
+    [made] = batches([Encoded(text) for text in texts], 1_000)
     return made
 
 
 def test_a_batch_is_no_larger_than_allowed_unless_one_frame_is() -> None:
     texts = ["aaa", "bb", "cc", "d" * 9, "e"]
-    frames = [as_frame(text) for text in texts]
+    frames = [Encoded(text) for text in texts]
     made = list(batches(frames, 5))
     assert [[frame.text for frame in one.frames] for one in made] == [
         ["aaa", "bb"],
@@ -105,7 +104,7 @@ async def test_a_batch_is_written_at_once_where_nothing_waits() -> None:
 async def test_a_batch_comes_after_the_frames_that_wait() -> None:
     wire = Wire()
     outbox = wire.outbox()
-    assert outbox.put(as_frame("a"))
+    assert outbox.put(Encoded("a"))
     wire.written = []
     assert outbox.put_batch(batch("b", "c"))
     await outbox.drained()
@@ -131,17 +130,17 @@ async def test_where_nothing_waits_a_frame_is_written_at_once() -> None:
     wire = Wire()
     outbox = wire.outbox(max_bytes=4)
     wire.written = []
-    assert outbox.put(as_frame("ab"))
-    assert outbox.put(as_frame("ü" * 100)), "what is written does not wait"
+    assert outbox.put(Encoded("ab"))
+    assert outbox.put(Encoded("ü" * 100)), "what is written does not wait"
     assert wire.written == [b"\x81\x02ab", b"\x81\x7e\x00\xc8" + "ü".encode() * 100]
     taken, wire.written = wire.written, None
-    assert outbox.put(as_frame("c"))
+    assert outbox.put(Encoded("c"))
     wire.written = taken
-    assert outbox.put(as_frame("d")), "it comes after what waits"
+    assert outbox.put(Encoded("d")), "it comes after what waits"
     await outbox.drained()
     assert wire.sent == ["c", "d"]
     assert len(taken) == 2
-    assert outbox.put(as_frame("e"))
+    assert outbox.put(Encoded("e"))
     assert taken[2:] == [b"\x81\x01e"]
 
 
@@ -149,7 +148,7 @@ async def test_a_close_while_a_frame_is_being_sent_waits_for_it() -> None:
     wire = Wire()
     wire.free.clear()
     outbox = wire.outbox()
-    outbox.put(as_frame("a"))
+    outbox.put(Encoded("a"))
     await asyncio.sleep(0)
     outbox.finish(1012, "Service restart")
     assert wire.sent == []
@@ -162,23 +161,23 @@ async def test_no_more_than_its_bytes_may_wait() -> None:
     wire = Wire()
     wire.free.clear()
     outbox = wire.outbox(max_bytes=10)
-    assert outbox.put(as_frame("aaaaaa"))
+    assert outbox.put(Encoded("aaaaaa"))
     await asyncio.sleep(0)
-    assert outbox.put(as_frame("bbbb")), "what is being sent counts as waiting"
-    assert not outbox.put(as_frame("c"))
+    assert outbox.put(Encoded("bbbb")), "what is being sent counts as waiting"
+    assert not outbox.put(Encoded("c"))
     wire.free.set()
     await outbox.drained()
     assert wire.sent == ["aaaaaa", "bbbb"]
     assert outbox.bytes == 0
-    assert outbox.put(as_frame("cccccccccc"))
+    assert outbox.put(Encoded("cccccccccc"))
     await outbox.drained()
 
 
 async def test_one_frame_of_any_size_may_wait() -> None:
     wire = Wire()
     outbox = wire.outbox(max_bytes=10)
-    assert outbox.put(as_frame("x" * 100))
-    assert not outbox.put(as_frame("y"))
+    assert outbox.put(Encoded("x" * 100))
+    assert not outbox.put(Encoded("y"))
     await outbox.drained()
     assert wire.sent == ["x" * 100]
 
@@ -187,8 +186,8 @@ async def test_dropping_leaves_only_the_close() -> None:
     wire = Wire()
     wire.free.clear()
     outbox = wire.outbox()
-    outbox.put(as_frame("a"))
-    outbox.put(as_frame("b"))
+    outbox.put(Encoded("a"))
+    outbox.put(Encoded("b"))
     await asyncio.sleep(0)
     outbox.drop()
     outbox.finish(1013, "Reading too slowly")
@@ -201,12 +200,12 @@ async def test_a_client_that_is_gone_is_sent_nothing() -> None:
     wire = Wire()
     wire.free.clear()
     outbox = wire.outbox()
-    outbox.put(as_frame("a"))
+    outbox.put(Encoded("a"))
     outbox.finish(1012, "Service restart")
     await asyncio.sleep(0)
     await outbox.abandon()
     wire.free.set()
-    assert outbox.put(as_frame("b"))
+    assert outbox.put(Encoded("b"))
     await outbox.drained()
     assert wire.sent == []
 
@@ -216,8 +215,8 @@ async def test_a_send_that_fails_is_reported_once(caplog: pytest.LogCaptureFixtu
     wire = Wire()
     wire.broken = True
     outbox = wire.outbox(max_bytes=1)
-    outbox.put(as_frame("a"))
-    outbox.put(as_frame("b"))
+    outbox.put(Encoded("a"))
+    outbox.put(Encoded("b"))
     await outbox.drained()
     assert [str(error) for error in wire.failures] == ["gone"]
     assert outbox.bytes == 0
@@ -228,7 +227,7 @@ async def test_a_close_is_tried_though_what_waits_cannot_be_sent() -> None:
     wire = Wire()
     wire.broken = True
     outbox = wire.outbox()
-    outbox.put(as_frame("a"))
+    outbox.put(Encoded("a"))
     outbox.finish(3003, "Removed from the room")
     await outbox.drained()
     assert wire.sent == [(3003, "Removed from the room")]
@@ -261,7 +260,7 @@ async def test_an_abandoned_outbox_reports_no_failure() -> None:
             raise OSError("gone") from None
 
     outbox = Outbox(Transport(send, wire.close), 100, wire.failures.append)
-    outbox.put(as_frame("a"))
+    outbox.put(Encoded("a"))
     await entered.wait()
     await outbox.abandon()
     await outbox.drained()
@@ -270,7 +269,7 @@ async def test_an_abandoned_outbox_reports_no_failure() -> None:
 
 
 def test_one_encoding_is_shared_by_all_who_get_a_frame() -> None:
-    frame = as_frame("é")
+    frame = Encoded("é")
     assert frame.size == 2
     assert to_wire(frame) == b"\x81\x02" + "é".encode()
     assert to_wire(frame) is to_wire(frame)

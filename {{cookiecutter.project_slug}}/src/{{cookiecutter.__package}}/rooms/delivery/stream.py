@@ -101,9 +101,9 @@ class Stream:
             case Entry():
                 done = self.fanout.apply(event)
             case Ephemeral():
-                self.fanout.tell_all(frames.as_frame(event.text), event.but)
+                self.fanout.tell_all(frames.Encoded(event.text), event.but)
             case Direct():
-                frame = frames.as_frame(event.text)
+                frame = frames.Encoded(event.text)
                 for connection in [one for one in self.connections if one.user == event.user]:
                     self.fanout.tell_one(connection, frame)
             case _:

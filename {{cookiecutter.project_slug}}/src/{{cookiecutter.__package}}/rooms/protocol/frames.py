@@ -179,9 +179,7 @@ class LastWords(Frame):
 class _Sent:
     """Something that many clients get, with the bytes on the wire that they share."""
 
-    __slots__ = ("wire",)
-
-    wire: bytes | None
+    wire: bytes | None = None
 
     def keep_wire(self, wire: bytes) -> bytes:
         """Keep the bytes that a server made, for the other clients."""
@@ -190,33 +188,22 @@ class _Sent:
 
 
 class Encoded(_Sent):
-    """A frame as text, and its size in bytes."""
-
-    __slots__ = ("size", "text")
+    """A frame as text that is JSON, once for all who get it, and its size in bytes."""
 
     def __init__(self, text: str) -> None:
-        self.wire = None
         self.text = text
         self.size = len(text) if text.isascii() else len(text.encode())
 
 
-def as_frame(text: str) -> Encoded:
-    """Make a frame of text that is JSON already, once for all who get it."""
-    return Encoded(text)
-
-
 def encode(frame: Frame) -> Encoded:
     """Write a frame as JSON."""
-    return as_frame(frame.model_dump_json(by_alias=True))
+    return Encoded(frame.model_dump_json(by_alias=True))
 
 
 class Batch(_Sent):
     """Frames that are written together."""
 
-    __slots__ = ("frames",)
-
     def __init__(self, frames: list[Encoded]) -> None:
-        self.wire = None
         self.frames = frames
 
 
@@ -250,7 +237,7 @@ _SAID = '{"type":"message","position":"'
 
 def encode_entry(entry: Entry) -> Encoded:
     """Write the frame of a message that the log has."""
-    return as_frame(f'{_SAID}{entry.position}",{entry.text[1:]}')
+    return Encoded(f'{_SAID}{entry.position}",{entry.text[1:]}')
 
 
 def sent_names(text: str) -> dict[str, str]:
