@@ -42,24 +42,6 @@ class Connection:
     its client sent before.
     """
 
-    __slots__ = (
-        "_clock",
-        "_end",
-        "_expiry",
-        "_frame_rate",
-        "_outbox",
-        "_rate",
-        "admission",
-        "closed_with",
-        "id",
-        "lane",
-        "membership",
-        "received",
-        "session",
-        "since",
-        "state",
-    )
-
     # Set once it is admitted; what it sends before is not acted on.
     admission: Admission
 
@@ -100,11 +82,6 @@ class Connection:
     def user(self) -> str:
         """Who the client is; empty until that is known."""
         return self.membership.user
-
-    @property
-    def announced(self) -> bool:
-        """Whether others are told that this user joined and left."""
-        return self.membership.announced
 
     @property
     def opened(self) -> bool:

@@ -10,8 +10,6 @@ class Membership:
     `announced` says whether the others are told of this user.
     """
 
-    __slots__ = ("_leaving", "announced", "room", "user")
-
     def __init__(self, room: str) -> None:
         self.room = room
         self.user = ""

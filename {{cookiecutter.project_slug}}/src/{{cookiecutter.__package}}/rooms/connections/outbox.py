@@ -19,19 +19,6 @@ class Outbox:
     sent after the close. An outbox that can't send calls `failed`, which has to end the connection.
     """
 
-    __slots__ = (
-        "_close",
-        "_ending",
-        "_failed",
-        "_max_bytes",
-        "_send",
-        "_waiting",
-        "_write",
-        "_writer",
-        "bytes",
-        "sealed",
-    )
-
     def __init__(
         self, transport: Transport, max_bytes: int, failed: Callable[[BaseException], None]
     ) -> None:

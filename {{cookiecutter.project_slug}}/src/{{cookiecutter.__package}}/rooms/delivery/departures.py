@@ -30,7 +30,7 @@ class Departures:
         except UnavailableError:
             self._pending.add(connection)
             return False
-        if went and connection.announced:
+        if went and connection.membership.announced:
             await self._send(connection.room, went)
         return went is not None
 
