@@ -196,7 +196,7 @@ MUTANTS = [
     ),
     Mutant(
         "a stop tells all clients to return at the same time",
-        [replace("ReconnectSchedule.delay", "random.uniform(0, self._spread)", "self._spread")],
+        [replace("reconnect_delay", "random.uniform(0, spread)", "spread")],
         "contract/test_process.py::test_a_stop_is_told_to_the_clients_before_the_end",
     ),
     Mutant(

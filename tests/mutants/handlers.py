@@ -120,7 +120,7 @@ MUTANTS = [
     ),
     Mutant(
         "two frames of one client are handled at once",
-        [replace("Lane._run_next", "await job()", "asyncio.ensure_future(job())")],
+        [replace("Lane._work", "await job()", "asyncio.ensure_future(job())")],
         f"{_LANE}::test_jobs_run_in_order_one_at_a_time",
     ),
     Mutant(

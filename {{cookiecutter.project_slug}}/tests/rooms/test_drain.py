@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from {{cookiecutter.__package}}.rooms.connections.drain import ReconnectSchedule
+from {{cookiecutter.__package}}.rooms.connections.drain import reconnect_delay
 from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
@@ -74,7 +74,7 @@ async def test_without_clients_there_is_nothing_to_wait_for(manager: ConnectionM
 
 @pytest.mark.parametrize(("clients", "spread"), [(0, 4), (10_000, 50)])
 def test_clients_come_back_over_the_longer_the_more_they_are(clients: int, spread: float) -> None:
-    delays = [ReconnectSchedule(clients).delay() for _ in range(1_000)]
+    delays = [reconnect_delay(clients) for _ in range(1_000)]
     assert all(1 <= delay <= 1 + spread for delay in delays)
     assert max(delays) - min(delays) > spread / 2
     assert min(delays) < 1 + spread / 10

@@ -16,7 +16,7 @@ from .backends.interfaces import Backend, RoomStore
 from .clock import Clock
 from .config import ServiceConfig
 from .connections.connection import Connection, State
-from .connections.drain import ReconnectSchedule, tell_all
+from .connections.drain import reconnect_delay, tell_all
 from .connections.revocation import keep_revoking
 from .connections.roster import Roster
 from .connections.telemetry import record_end
@@ -108,7 +108,7 @@ class ConnectionManager(Publishing):
             guarded=self._guarded,
         )
         self._keeper: asyncio.Task[None] | None = None
-        self._returns = ReconnectSchedule(0)
+        self._returning = 0
 
     @property
     def connection_count(self) -> int:
@@ -274,7 +274,7 @@ class ConnectionManager(Publishing):
         deadline = asyncio.get_running_loop().time() + self.config.drain_seconds
         self.draining = True
         everyone = self._roster.everyone()
-        self._returns = ReconnectSchedule(len(everyone))
+        self._returning = len(everyone)
         restart = partial(self.end, close=Close.SERVICE_RESTART)
         if not await tell_all(everyone, restart, self.config.drain_seconds):
             logger.warning("Not every client could be told of the stop in time")
@@ -327,4 +327,4 @@ class ConnectionManager(Publishing):
         if close is Close.TOO_MANY_MESSAGES:
             return connection.retry_after
         later = close is not None and close.row.advice is Advice.RETURN_AFTER_DELAY
-        return self._returns.delay() if later else None
+        return reconnect_delay(self._returning) if later else None

@@ -14,15 +14,10 @@ _SOONEST_RETURN = 1.0
 _SHORTEST_SPREAD = 4.0
 
 
-class ReconnectSchedule:
-    """When clients are asked to come back, spread over the longer the more there are."""
-
-    def __init__(self, clients: int) -> None:
-        self._spread = max(_SHORTEST_SPREAD, clients / _RETURNS_PER_SECOND)
-
-    def delay(self) -> float:
-        """Seconds for one client to wait."""
-        return round(_SOONEST_RETURN + random.uniform(0, self._spread), 1)  # noqa: S311 (no secret)
+def reconnect_delay(clients: int) -> float:
+    """Return how many seconds a client waits; the more there are, the longer they are spread."""
+    spread = max(_SHORTEST_SPREAD, clients / _RETURNS_PER_SECOND)
+    return round(_SOONEST_RETURN + random.uniform(0, spread), 1)  # noqa: S311 (no secret)
 
 
 async def tell_all(

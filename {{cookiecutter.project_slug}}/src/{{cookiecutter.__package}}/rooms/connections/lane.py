@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
-from typing import cast
 
 Job = Callable[[], Awaitable[None]]
 
@@ -20,8 +19,6 @@ class Lane:
 
     The jobs raise nothing. They run in a `context`, whoever puts them: a request's is gone by then.
     """
-
-    __slots__ = ("_context", "_jobs", "_last", "_max_bytes", "_ready", "_task", "bytes", "closed")
 
     def __init__(self, max_bytes: int, context: Context | None = None) -> None:
         self.bytes = 0
@@ -88,8 +85,14 @@ class Lane:
 
     async def _work(self) -> None:
         try:
-            while self._jobs or self._last:
-                await self._run_next()
+            while job := self._next():
+                try:
+                    await job()
+                except asyncio.CancelledError:
+                    # By `cancel`: what comes last is done all the same.
+                    if not self._last or not self._task:
+                        raise
+                    self._task.uncancel()
         finally:
             self._task = None
 
@@ -100,24 +103,13 @@ class Lane:
             if self._jobs or self._last:
                 self._wake()
 
-    async def _run_next(self) -> None:
-        job = self._next()
-        try:
-            await job()
-        except asyncio.CancelledError:
-            # By `cancel`: what comes last is done all the same.
-            if not self._last or not self._task:
-                raise
-            self._task.uncancel()
-
-    def _next(self) -> Job:
+    def _next(self) -> Job | None:
         if self._jobs:
             job, size = self._jobs.popleft()
             self.bytes -= size
             self._tell_ready()
             return job
-        # The loop has looked that there is one.
-        last, self._last = cast("Job", self._last), None
+        last, self._last = self._last, None
         return last
 
     def _tell_ready(self) -> None:
