@@ -37,7 +37,6 @@ def create_app(config: Config | None = None, manager: ConnectionManager | None =
         # A body is JSON, whatever its header says: the same in every flavour.
         strict_content_type=False,
     )
-    app.state.config = manager.config
     app.state.manager = manager
     app.mount("/static", pages.Files(directory=page.STATIC))
     for router in (pages.router, api.router, own_api.router, sockets.router):

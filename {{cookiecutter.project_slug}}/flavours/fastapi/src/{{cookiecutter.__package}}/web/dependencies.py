@@ -6,7 +6,6 @@ from fastapi import Depends, FastAPI, Request, Security
 from fastapi.requests import HTTPConnection
 from fastapi.security import APIKeyHeader
 
-from ..rooms.config import ServiceConfig
 from ..rooms.manager import ConnectionManager
 from ..server.handshake import address_of, read_headers
 from . import access
@@ -14,12 +13,6 @@ from . import access
 _authorization = APIKeyHeader(
     name="Authorization", auto_error=False, description="`Bearer <API_KEY>`"
 )
-
-
-def get_config(connection: HTTPConnection) -> ServiceConfig:
-    """The settings."""
-    config: ServiceConfig = connection.app.state.config
-    return config
 
 
 def get_manager(connection: HTTPConnection) -> ConnectionManager:
@@ -42,19 +35,18 @@ def get_authorization(
     return read_headers(connection.scope["headers"]).get("authorization")
 
 
-ConfigDependency = Annotated[ServiceConfig, Depends(get_config)]
 Manager = Annotated[ConnectionManager, Depends(get_manager)]
 Authorization = Annotated[str | None, Depends(get_authorization)]
 
 
-def require_key(authorization: Authorization, config: ConfigDependency) -> None:
+def require_key(authorization: Authorization, manager: Manager) -> None:
     """Let only a caller with the API key pass."""
-    access.require_key(authorization, config)
+    access.require_key(authorization, manager.config)
 
 
-def is_trusted(authorization: Authorization, config: ConfigDependency) -> bool:
+def is_trusted(authorization: Authorization, manager: Manager) -> bool:
     """Let guests pass where they are allowed; whether the caller has the API key."""
-    return access.guest_or_key(authorization, config)
+    return access.guest_or_key(authorization, manager.config)
 
 
 def get_address(request: Request) -> str:
@@ -70,7 +62,7 @@ def check_caller(request: Request) -> None:
     """
     asked = {one.call for one in request.scope["route"].dependant.dependencies}
     for check in asked.intersection({require_key, is_trusted}):
-        check(get_authorization(request), get_config(request))
+        check(get_authorization(request), manager_of(request.app))
 
 
 RequireKey = Depends(require_key)

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from ..rooms import metrics
 from . import page
 from .access import check_reader
-from .dependencies import ConfigDependency, Manager
+from .dependencies import Manager
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,9 +39,9 @@ class Files(StaticFiles):
 
 
 @router.get("/")
-async def index(config: ConfigDependency) -> Response:
+async def index(manager: Manager) -> Response:
     """The page on which people talk."""
-    return Response(page.rooms_page(debug=config.debug), headers=page.HEADERS)
+    return Response(page.rooms_page(debug=manager.config.debug), headers=page.HEADERS)
 
 
 @router.get("/docs/socket")
@@ -57,7 +57,7 @@ async def asyncapi(manager: Manager) -> JSONResponse:
 
 
 @router.get("/metrics")
-async def read_metrics(request: Request, config: ConfigDependency) -> Response:
+async def read_metrics(request: Request, manager: Manager) -> Response:
     """What Prometheus scrapes."""
-    check_reader(request.scope, config)
+    check_reader(request.scope, manager.config)
     return Response(metrics.expose(), headers={"Content-Type": metrics.CONTENT_TYPE})
