@@ -64,7 +64,9 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, unless it has too much besides a body: a head, or chunks of nothing."""
         if self._answered:
-            self._discard(data)
+            self.note_data()
+            with suppress(HttpParserError, HttpParserUpgrade):
+                self.parser.feed_data(data)
             return
         self._besides_bodies += len(data)
         self._received = data
@@ -127,11 +129,6 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
         self._let_go()
         self.flow.resume_reading()
         self.end_once_silent()
-
-    def _discard(self, data: bytes) -> None:
-        self.note_data()
-        with suppress(HttpParserError, HttpParserUpgrade):
-            self.parser.feed_data(data)
 
     def on_response_complete(self) -> None:
         """Expect the next request, unless this answer is the last."""

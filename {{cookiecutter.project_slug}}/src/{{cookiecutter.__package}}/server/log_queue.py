@@ -3,10 +3,10 @@
 import atexit
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable
 from functools import cache
-from logging.handlers import QueueHandler, QueueListener
+from logging.handlers import QueueHandler
 from queue import SimpleQueue
 
 from ..rooms.metrics import LOG_LINES_DROPPED
@@ -62,7 +62,11 @@ class LineHandler(QueueHandler):
         self._process = os.getpid()
         self._queued = self._written = 0
         self.queue = SimpleQueue()
-        _Writer(self.queue, self._write).start()
+        threading.Thread(target=self._write_all, args=[self.queue], daemon=True).start()
+
+    def _write_all(self, queue: SimpleQueue[logging.LogRecord]) -> None:
+        while True:
+            self._write(queue.get().getMessage())
 
     def _write(self, line: str) -> None:
         try:
@@ -82,18 +86,6 @@ class LineHandler(QueueHandler):
         # Past `sys.stderr`: an end of the process would wait for its lock.
         while data:
             data = data[os.write(self._fd, data) :]
-
-
-class _Writer(QueueListener):
-    """Takes lines off a queue, in a daemon thread."""
-
-    def __init__(self, queue: SimpleQueue[logging.LogRecord], write: Callable[[str], None]) -> None:
-        super().__init__(queue)
-        self._write = write
-
-    def handle(self, record: logging.LogRecord) -> None:
-        """Write a line, however long that takes."""
-        self._write(record.getMessage())
 
 
 @cache

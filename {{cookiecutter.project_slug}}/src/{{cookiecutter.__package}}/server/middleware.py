@@ -51,7 +51,7 @@ def _denial(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> _
 
 
 _ALIVE = _Answer(HTTPStatus.OK, {"status": "ok"})
-_TOO_LARGE = _denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.", _CLOSE)
+_TOO_LARGE = _denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
 _WRONG_HOST = _denial(HTTPStatus.BAD_REQUEST, "The service has no such Host.")
 _WRONG_ORIGIN = _denial(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
 # Orchestrators and Prometheus ask by an address.
@@ -123,12 +123,11 @@ class SocketGuard:
         if not self._config.allowed_origins:
             return send
 
+        cors = self._origins.cors(headers)
+
         async def send_with_cors(event: Event) -> None:
             if event["type"] in _STARTS:
-                event = {
-                    **event,
-                    "headers": [*event.get("headers", ()), *self._origins.cors(headers)],
-                }
+                event = {**event, "headers": [*event.get("headers", ()), *cors]}
             await send(event)
 
         return send_with_cors
@@ -148,9 +147,7 @@ class SocketGuard:
 
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if answer := self._own_answer(scope):
-            # The body of a call that is denied stays unread.
-            more = (_CLOSE,) if answer.status >= HTTPStatus.BAD_REQUEST else ()
-            await _answer(answer._replace(headers=answer.headers + more), "http.response", send)
+            await _answer(answer, "http.response", send)
             return
         largest = max(_LARGEST_BODY, 2 * self._config.max_message_bytes)
         length = header(scope["headers"], b"content-length") or "0"
@@ -260,5 +257,8 @@ async def _answer(answer: _Answer, kind: str, send: Send) -> None:
     body = json.dumps(answer.content).encode()
     headers = [(b"content-type", b"application/json"), *SAFE_HEADERS, *answer.headers]
     headers.append((b"content-length", str(len(body)).encode()))
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        # The body of a call that is denied stays unread.
+        headers.append(_CLOSE)
     await send({"type": f"{kind}.start", "status": answer.status.value, "headers": headers})
     await send({"type": f"{kind}.body", "body": body})
