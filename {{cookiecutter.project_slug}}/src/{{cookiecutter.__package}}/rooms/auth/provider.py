@@ -147,17 +147,14 @@ class Provider(Authenticator):
             CloseConnection: with TOKEN_INVALID.
             UnavailableError: the provider's keys can't be fetched now.
         """
-        key = await self._find_key(_header(token))
-        claims = self._decode(token, key)
-        return identity_of(claims, self._rooms_of(claims), self._clock.time())
-
-    async def _find_key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
+        header = _header(token)
         if header.get("alg") not in _ALGORITHMS:
             raise invalid("the provider signs with RS256, ES256 or EdDSA")
         key = await self._keys.find(header.get("kid"))
         if key is None:
             raise invalid("the provider has no key of its `kid`")
-        return key
+        claims = self._decode(token, key)
+        return identity_of(claims, self._rooms_of(claims), self._clock.time())
 
     def _decode(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         config = self._config

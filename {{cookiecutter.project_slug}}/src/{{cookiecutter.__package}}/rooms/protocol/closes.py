@@ -131,11 +131,7 @@ class Close(CloseRow):
         "The service failed; its log has the traceback.",
     )
     NO_PONG = CloseSpec(
-        1011,
-        None,
-        None,
-        Advice.RETURN_GROWING_DELAY,
-        "The client answered no ping in time.",
+        1011, None, None, Advice.RETURN_GROWING_DELAY, "The client answered no ping in time."
     )
     SERVICE_RESTART = CloseSpec(
         1012,
