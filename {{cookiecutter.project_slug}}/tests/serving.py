@@ -1,25 +1,60 @@
-"""Serves a manager of a test's own, and looks at what it leaves behind."""
+"""Builds a manager for a test, serves it, and looks at what it leaves behind."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
 from {{cookiecutter.__package}}.rooms import Service as Made
 from {{cookiecutter.__package}}.rooms.errors import UnavailableError
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.server.logs import ClientFaults, Json
 from {{cookiecutter.__package}}.server.middleware import App
 from {{cookiecutter.__package}}.web import about
 
+from .clock import ManualClock
+from .configs import make_config
 from .contract.secrets import expect_no_secret
 from .contract.server import serve as run_server
 from .contract.service import Service
+from .fakes import BARE, QUIET
 
 Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
 Serve = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def make_manager(
+    clock: ManualClock, build: Callable[..., ConnectionManager], engine_settings: dict[str, str]
+) -> AsyncIterator[Callable[..., ConnectionManager]]:
+    """Build managers with other settings than the defaults."""
+    made: list[ConnectionManager] = []
+
+    def make(
+        *, tuning: Tuning = QUIET, service: Made | None = BARE, **settings: Any
+    ) -> ConnectionManager:
+        config = make_config(**{**engine_settings, **settings})
+        made.append(build(config, service, clock=clock, tuning=tuning))
+        return made[-1]
+
+    yield make
+    for manager in made:
+        await manager.stop()
+
+
+@pytest.fixture
+def manager(make_manager: Callable[..., ConnectionManager]) -> ConnectionManager:
+    """The manager of a test: seed it with the rooms that the test wants."""
+    return make_manager()
 
 
 @pytest.fixture

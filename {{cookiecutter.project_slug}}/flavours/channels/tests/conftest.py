@@ -1,7 +1,6 @@
 """What tests need of this flavour: a manager, an application around it, and a database."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.apps import apps
@@ -12,8 +11,6 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker, Settings
 
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.service import Service
-from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.server.middleware import App
 from {{cookiecutter.__package}}.web.application import (
     build_application,
@@ -21,10 +18,6 @@ from {{cookiecutter.__package}}.web.application import (
 )
 from {{cookiecutter.__package}}.web.manager import build_manager
 from {{cookiecutter.__package}}.web.sync import end_own_manager
-
-from .clock import ManualClock
-from .configs import make_config
-from .fakes import BARE, QUIET
 
 pytest_plugins = ["tests.redis_server", "tests.serving"]
 
@@ -60,33 +53,9 @@ def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def make_manager(
-    clock: ManualClock, database: None, engine_settings: dict[str, str]
-) -> AsyncIterator[Callable[..., ConnectionManager]]:
-    """Build managers with other settings than the defaults."""
-    made: list[ConnectionManager] = []
-
-    def make(
-        *, tuning: Tuning = QUIET, service: Service | None = BARE, **settings: Any
-    ) -> ConnectionManager:
-        config = make_config(**{**engine_settings, **settings})
-        made.append(build_manager(config, service, clock=clock, tuning=tuning))
-        return made[-1]
-
-    yield make
-    for manager in made:
-        await manager.stop()
-
-
-@pytest.fixture
-def manager(make_manager: Callable[..., ConnectionManager]) -> ConnectionManager:
-    """The manager of a test: seed it with the rooms that the test wants."""
-    return make_manager()
+def build(database: None) -> Callable[..., ConnectionManager]:
+    """Build managers whose rooms are in the test database."""
+    return build_manager
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """What tests need of this flavour: a manager, and an application around it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from fastapi import FastAPI
@@ -9,50 +9,18 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
-from {{cookiecutter.__package}}.rooms.service import Service
-from {{cookiecutter.__package}}.rooms.tuning import Tuning
 from {{cookiecutter.__package}}.web.app import create_app
 from {{cookiecutter.__package}}.web.dependencies import get_manager
 from {{cookiecutter.__package}}.web.manager import build_manager
-
-from .clock import ManualClock
-from .configs import make_config
-from .fakes import BARE, QUIET
-
-# A good hash takes long, which is not what is tested.
-HASHER = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
 
 pytest_plugins = ["tests.redis_server", "tests.serving"]
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-async def make_manager(
-    clock: ManualClock, engine_settings: dict[str, str]
-) -> AsyncIterator[Callable[..., ConnectionManager]]:
-    """Build managers with other settings than the defaults."""
-    made: list[ConnectionManager] = []
-
-    def make(
-        *, tuning: Tuning = QUIET, service: Service | None = BARE, **settings: Any
-    ) -> ConnectionManager:
-        config = make_config(**{**engine_settings, **settings})
-        made.append(build_manager(config, service, clock=clock, hasher=HASHER, tuning=tuning))
-        return made[-1]
-
-    yield make
-    for manager in made:
-        await manager.stop()
-
-
-@pytest.fixture
-def manager(make_manager: Callable[..., ConnectionManager]) -> ConnectionManager:
-    """The manager of a test: seed it with the rooms that the test wants."""
-    return make_manager()
+def build() -> Callable[..., ConnectionManager]:
+    """Build managers; a good hash takes long, which is not what is tested."""
+    hasher = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)])
+    return partial(build_manager, hasher=hasher)
 
 
 @pytest.fixture(scope="session")
