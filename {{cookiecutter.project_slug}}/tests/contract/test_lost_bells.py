@@ -75,7 +75,7 @@ async def test_a_subscription_that_is_silent_is_made_anew(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = pair[0].manager.backend.bus
-    monkeypatch.setattr(bus, "_gap_seconds", 0.0)
+    monkeypatch.setattr(bus, "gap_seconds", 0.0)
     connected = asyncio.Event()
     async with pair[0].join("ann") as ann:
         # As if Redis had forgotten it.

@@ -41,7 +41,9 @@ class Hearing:
 
     def __init__(self, redis: Redis, **times: float) -> None:
         self.redis = redis
-        self.bus = RedisBus(redis, KEYSPACE, **times)
+        self.bus = RedisBus(redis, KEYSPACE)
+        for name, seconds in times.items():
+            setattr(self.bus, name, seconds)
         self.heard: asyncio.Queue[str] = asyncio.Queue()
         self.missed = asyncio.Event()
         self.bus.listen(lambda room, _: self.heard.put_nowait(room), self.missed.set)

@@ -23,27 +23,18 @@ _SECONDS_BETWEEN_LINES = 60.0
 
 
 class RedisBus:
-    """Delivers events to all processes, over one subscriber connection in each; see `Bus`.
+    """Delivers events to all processes, over one subscriber connection in each; see `Bus`."""
 
-    It pings Redis after `silence_seconds` without a message, waits `confirm_seconds` for a
-    subscription, and connects anew when gaps in a room are reported for `gap_seconds` and no event
-    of that room arrives meanwhile.
-    """
+    # Redis is pinged after so long without a message.
+    silence_seconds = 5.0
+    # A subscription is waited for so long.
+    confirm_seconds = 2.0
+    # Gaps in a room without any event of it are reported for so long before it connects anew.
+    gap_seconds = 1.0
 
-    def __init__(
-        self,
-        redis: Redis,
-        keyspace: Keyspace,
-        *,
-        silence_seconds: float = 5.0,
-        confirm_seconds: float = 2.0,
-        gap_seconds: float = 1.0,
-    ) -> None:
+    def __init__(self, redis: Redis, keyspace: Keyspace) -> None:
         self._redis = redis
         self._keyspace = keyspace
-        self._silence_seconds = silence_seconds
-        self._confirm_seconds = confirm_seconds
-        self._gap_seconds = gap_seconds
         self._rooms: dict[str, str] = {}
         self._confirmations: dict[str, asyncio.Event] = {}
         # When a gap was first reported of a channel, unless an event arrived since.
@@ -53,7 +44,7 @@ class RedisBus:
         self._next_line = 0.0
         self._turns = Turns()
         self._listening: asyncio.Task[None] | None = None
-        self._backoff = EqualJitterBackoff(cap=silence_seconds, base=0.1)
+        self._backoff = EqualJitterBackoff(cap=self.silence_seconds, base=0.1)
 
     def listen(self, take: Callable[[str, Event], None], missed: Callable[[], None]) -> None:
         """Hand each event, with its room's name, to `take`; call `missed` after an interruption."""
@@ -72,7 +63,7 @@ class RedisBus:
         self._rooms[channel] = room
         confirmed = self._confirmations.setdefault(channel, asyncio.Event())
         try:
-            async with asyncio.timeout(self._confirm_seconds):
+            async with asyncio.timeout(self.confirm_seconds):
                 if self._pubsub:
                     await self._pubsub.subscribe(channel)
                 await confirmed.wait()
@@ -94,7 +85,7 @@ class RedisBus:
         """Connect anew if the room's subscription is silent while its log grows."""
         now = time.monotonic()
         first = self._gaps.setdefault(self._keyspace.bell(room), now)
-        if self._hearing and now - first >= self._gap_seconds:
+        if self._hearing and now - first >= self.gap_seconds:
             logger.warning("No event of the room %r arrives: subscribing again", room)
             self._hearing.reschedule(0)
             self._hearing = None
@@ -147,7 +138,7 @@ class RedisBus:
         """Deliver what arrives, and send a ping when nothing does."""
         asked = False
         while True:
-            message = await pubsub.get_message(timeout=self._silence_seconds)
+            message = await pubsub.get_message(timeout=self.silence_seconds)
             if message is None:
                 if asked:
                     raise ConnectionResetError("no answer to a ping")
