@@ -365,7 +365,8 @@ async def test_a_provider_that_does_not_answer_is_waited_for_no_longer(
     provider: Provider, clock: ManualClock
 ) -> None:
     provider.go_on.clear()
-    keys = ProviderKeys(provider.url, clock, seconds=0.1)
+    keys = ProviderKeys(provider.url, clock)
+    keys.seconds = 0.1
     with pytest.raises(UnavailableError) as error:
         await keys.find("one")
     assert "TimeoutError" in repr(error.value.__cause__)

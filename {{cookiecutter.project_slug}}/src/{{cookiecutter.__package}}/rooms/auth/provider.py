@@ -31,7 +31,6 @@ _KEPT_SECONDS = 3600.0
 _UNKNOWN_KEY_SECONDS = 30.0
 _NO_KEY_SECONDS = 1.0
 
-_FETCH_SECONDS = 5.0
 _MOST_BYTES = 262_144
 
 
@@ -66,13 +65,13 @@ def fetch(url: str, seconds: float) -> bytes:
 class ProviderKeys:
     """The keys that a provider publishes, as a JSON Web Key Set (RFC 7517)."""
 
-    def __init__(
-        self, url: str, clock: Clock, fetch: Fetch = fetch, seconds: float = _FETCH_SECONDS
-    ) -> None:
+    # Longest that a fetch may take.
+    seconds = 5.0
+
+    def __init__(self, url: str, clock: Clock, fetch: Fetch = fetch) -> None:
         self._url = url
         self._clock = clock
         self._fetch = fetch
-        self._seconds = seconds
         self._keys: Mapping[str | None, jwt.PyJWK] = {}
         self._good_until = -math.inf
         self._next_fetch = -math.inf
@@ -107,8 +106,8 @@ class ProviderKeys:
         now = self._clock.monotonic()
         self._next_fetch = now + (_NO_KEY_SECONDS if self._stale else _UNKNOWN_KEY_SECONDS)
         try:
-            async with asyncio.timeout(self._seconds):
-                body = await asyncio.to_thread(self._fetch, self._url, self._seconds)
+            async with asyncio.timeout(self.seconds):
+                body = await asyncio.to_thread(self._fetch, self._url, self.seconds)
             self._keys = _read_keys(body)
         except Exception as error:  # noqa: BLE001 (whatever a provider may answer)
             self._failure = KeysError(f"JWKS_URL: {error!r}")

@@ -57,14 +57,11 @@ class Tokens(Authenticator):
         Raises:
             CloseConnection: with TOKEN_INVALID.
         """
-        claims = self._decode(token)
-        return identity_of(claims, (claims["room"],), self._clock.time())
-
-    def _decode(self, token: str) -> dict[str, Any]:
         try:
-            return jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=_OPTIONS)
+            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=_OPTIONS)
         except UNREADABLE as error:
             raise invalid(type(error).__name__) from error
+        return identity_of(claims, (claims["room"],), self._clock.time())
 
 
 def identity_of(claims: Mapping[str, Any], rooms: Collection[str], now: float) -> Identity:
