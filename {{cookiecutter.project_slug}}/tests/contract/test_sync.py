@@ -76,7 +76,7 @@ async def test_in_a_process_that_serves_a_thread_calls_the_manager_that_serves(
     def use() -> str:
         sync.create_room("attic", capacity=2)
         sync.close_room("attic")
-        position = sync.publish("lobby", "hello", "cron", message_id="m1")
+        position = sync.publish("lobby", "hello", "cron", id="m1")
         assert_type(position, str)
         sync.broadcast("lobby", TICK)
         assert_type(sync.members("lobby"), list[str])
