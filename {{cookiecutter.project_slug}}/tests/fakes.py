@@ -150,7 +150,7 @@ def fail(
     """Make a method fail; the event tells when it did."""
     failed = asyncio.Event()
 
-    async def failing(*_: object) -> None:
+    async def failing(*_: object, **__: object) -> None:
         failed.set()
         raise error or UnavailableError
 

@@ -74,10 +74,10 @@ async def test_a_room_that_is_slow_holds_up_no_other(
 ) -> None:
     publish, go_on, heard = serving.publish, asyncio.Event(), asyncio.Event()
 
-    async def slow(room: str, *rest: str) -> str:
+    async def slow(room: str, body: str, **who: str) -> str:
         if room == "attic":
             await go_on.wait()
-        position = await publish(room, *rest)
+        position = await publish(room, body, **who)
         if room == "cellar":
             heard.set()
         return position
@@ -133,9 +133,9 @@ async def test_what_is_said_in_the_background_is_of_no_request(
     request: ContextVar[str] = ContextVar("request", default="none")
     publish, seen = serving.publish, []
 
-    async def note(*what: str) -> str:
+    async def note(*what: str, **who: str) -> str:
         seen.append(request.get())
-        return await publish(*what)
+        return await publish(*what, **who)
 
     monkeypatch.setattr(serving, "publish", note)
     request.set("one")
@@ -159,9 +159,9 @@ async def test_a_process_that_does_not_serve_says_it_at_once(
 ) -> None:
     publish = ConnectionManager.publish
 
-    async def slow(self: ConnectionManager, *what: str) -> str:
+    async def slow(self: ConnectionManager, *what: str, **who: str) -> str:
         await asyncio.sleep(0.2)
-        return await publish(self, *what)
+        return await publish(self, *what, **who)
 
     monkeypatch.setattr(ConnectionManager, "publish", slow)
     elsewhere = make_manager(redis_url=redis_server.url)
