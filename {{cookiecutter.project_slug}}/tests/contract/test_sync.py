@@ -64,7 +64,9 @@ from {{cookiecutter.__package}}.web import sync
 
 async def run(folder: Path, code: str, **settings: str) -> list[str]:
     """Run code behind the script above to its end, and return the lines that it printed."""
-    command = [sys.executable, "-W", "always::ResourceWarning", "-c", SCRIPT + code]
+    # From Python 3.12 on, it warns of each fork of a process that has threads.
+    warnings = ("-W", "always::ResourceWarning", "-W", "ignore::DeprecationWarning")
+    command = (sys.executable, *warnings, "-c", SCRIPT + code)
     async with started(folder, command, **settings) as process:
         assert await process.ended() == 0, process.printed
     return process.printed.splitlines()

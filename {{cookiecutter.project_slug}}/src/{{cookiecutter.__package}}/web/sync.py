@@ -2,11 +2,11 @@
 
 Each takes what the manager's method takes, and returns once it is done:
 
-    sync.publish("lobby", {"order": 7}, "shop")
+    sync.publish("lobby", {"order": 7}, user="shop")
 
 Inside a database transaction, call it after the commit:
 
-    transaction.on_commit(partial(sync.publish, "lobby", {"order": 7}, "shop"))
+    transaction.on_commit(partial(sync.publish, "lobby", {"order": 7}, user="shop"))
 
 In a process that serves, this calls the manager that serves. Any other process gets a manager of
 its own on Redis, from the first call to the end of the process. It starts and stops your resources
