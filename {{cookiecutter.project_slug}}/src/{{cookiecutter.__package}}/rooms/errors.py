@@ -116,7 +116,7 @@ class NoRoomsError(RoomsError):
     kind = Kind.UNAVAILABLE
 
     def __init__(self) -> None:
-        super().__init__("REDIS_URL is needed: this process has no rooms, and Redis leads to them.")
+        super().__init__("REDIS_URL is needed: this process has no rooms of its own.")
 
 
 class LogLostError(UnavailableError):
