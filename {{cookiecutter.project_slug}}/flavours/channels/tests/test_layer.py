@@ -159,15 +159,20 @@ async def test_a_process_that_does_not_serve_says_it_at_once(
 ) -> None:
     publish = ConnectionManager.publish
 
+    said: list[str] = []
+
     async def slow(self: ConnectionManager, *what: str, **who: str) -> str:
         await asyncio.sleep(0.2)
-        return await publish(self, *what, **who)
+        said.append(await publish(self, *what, **who))
+        return said[-1]
 
     monkeypatch.setattr(ConnectionManager, "publish", slow)
     elsewhere = make_manager(redis_url=redis_server.url)
     settings.SERVICE = elsewhere.config
     await elsewhere.create_room("attic")
     await send("hello")
+    # At once: what is said later may be said before the next line waits.
+    assert len(said) == 1
     assert await count(elsewhere, "attic") == 1
 
 
