@@ -221,7 +221,8 @@ def test_what_the_pages_name_is_there(prepared: Callable[[str], Project]) -> Non
         for name in project.files()
         if name == "README.md" or re.search(r"^src/.*\.(py|lua)$", name)
     )
-    for page in (path for kind in ("how-to", "explanation") for path in (DOCS / kind).glob("*.md")):
+    kinds = ("examples", "how-to", "explanation")
+    for page in (path for kind in kinds for path in (DOCS / kind).glob("*.md")):
         text = page.read_text(encoding="utf-8")
         own = "".join(re.findall(r"(?ms)^ *```.*?^ *```", text))
         names = re.findall(r"(?:`|row=\")([A-Z][A-Z_]{3,})[`=\"]|\b(rooms_[a-z_]+)", text)
