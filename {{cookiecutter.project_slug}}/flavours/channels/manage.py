@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-SETTINGS = "{{cookiecutter.__package}}.web.settings"
+SETTINGS = "{{cookiecutter.__package}}.settings"
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)

@@ -11,7 +11,7 @@ with (
     mock.patch.dict(os.environ, clean_environment(), clear=True),
     mock.patch.dict(Config.model_config, env_file=None),
 ):
-    from {{cookiecutter.__package}}.web.settings import *  # noqa: F403 (settings are all names)
+    from {{cookiecutter.__package}}.settings import *  # noqa: F403 (settings are all names)
 
 # pytest shows what is logged, each test's own.
 LOGGING = {**LOGGING, "handlers": {"console": {"class": "logging.NullHandler"}}}  # noqa: F405 (as above)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.staticfiles import finders
@@ -121,7 +122,7 @@ def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> No
     environment = {
         **os.environ,
         "DATABASE_URL": f"sqlite:///{tmp_path / 'fresh.sqlite3'}",
-        "DJANGO_SETTINGS_MODULE": f"{package}.web.settings",
+        "DJANGO_SETTINGS_MODULE": f"{package}.settings",
     }
     program = f"import django; django.setup(); import {tables.__name__} as it; it.prepare_tables()"
     command = (sys.executable, "-c", program)
@@ -141,6 +142,10 @@ def test_the_admin_lists_rooms_and_which_are_locked(admin_client: Browser) -> No
     listed = admin_client.get("/admin/realtime/room/").text
     assert "cellar" in listed
     assert "icon-yes" in listed.partition("field-locked")[2].partition("</td>")[0]
+
+
+def test_your_app_is_installed() -> None:
+    assert apps.is_installed(tables.__name__.partition(".")[0])
 
 
 @pytest.mark.usefixtures("database")

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from .server.run import run
 from .web import about
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.web.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{__package__}.settings")
 
 
 def main() -> None:

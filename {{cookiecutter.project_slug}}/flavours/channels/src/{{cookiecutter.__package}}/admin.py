@@ -1,0 +1,1 @@
+"""Your models in the admin."""

@@ -1,0 +1,1 @@
+"""Your models; `uv run python manage.py makemigrations` writes their migrations."""
