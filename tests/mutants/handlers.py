@@ -279,4 +279,9 @@ MUTANTS = [
         "test_run_context.py::test_a_hook_behind_a_request_does_not_ask_in_its_thread",
         ["channels"],
     ),
+    Mutant(
+        "a bot answers itself more often than it may",
+        [replace("_MOST_ANSWERS", "10", "20")],
+        "rooms/test_lane.py::test_a_bot_that_answers_itself_comes_to_an_end",
+    ),
 ]

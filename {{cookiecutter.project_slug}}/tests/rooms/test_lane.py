@@ -35,7 +35,7 @@ from {{cookiecutter.__package}}.rooms.tasks import Spawner
 
 from ..clock import ManualClock
 from ..fakes import Listener, slow_down
-from ..waiting import until_told, within
+from ..waiting import until, until_told, within
 
 _WHERE = ContextVar("_WHERE", default="outside")
 Job = Callable[[], Awaitable[None]]
@@ -580,6 +580,28 @@ async def test_what_waits_for_a_rule_is_not_said_for_a_client_that_was_removed(
     assert (await attic.manager.messages("attic", None, 10)).entries == []
     if by == "handler":
         assert handler.heard[2:4] == ["said: False", "disconnected"]
+
+
+class Bot(RoomHandler):
+    """Answers every message, its own too."""
+
+    async def published(self, message: Publication) -> None:
+        await self.manager.publish(message.room, "an answer", user="bot")
+
+
+async def test_a_bot_that_answers_itself_comes_to_an_end(
+    make_manager: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    attic = await open_attic(make_manager, Bot())
+    for said in (1, 2):
+        await attic.manager.publish("attic", "hello", user="ann")
+        await attic.manager.publish("attic", "hello", user="ann")
+
+        async def answered(count: int = 22 * said) -> bool:
+            return len((await attic.manager.messages("attic", None, 100)).entries) == count
+
+        await until("the answers", answered)
+    assert caplog.text.count("Bot.published has answered itself 10 times: it is told no more") == 4
 
 
 async def test_a_room_that_no_handler_takes_has_the_one_of_the_service(make_manager: Make) -> None:

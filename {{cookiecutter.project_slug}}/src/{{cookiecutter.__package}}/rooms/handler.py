@@ -133,7 +133,11 @@ class RoomHandler(Generic[State, Body]):
         return message
 
     async def published(self, message: Publication[Body]) -> None:
-        """Learn that a message is kept. It may be missed, if the process dies in between."""
+        """Learn that a message is kept. It may be missed, if the process dies in between.
+
+        If you publish here, return early for your own messages: after ten answers to itself in a
+        row it is told no more.
+        """
 
     async def connected(self, client: Client[State], *, first: bool) -> None:
         """Greet a client, after its welcome; `first` if it is its user's only connection."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 Handler = RoomHandler[Any, Any]
 # A room's work is bounded by what its members may send.
 _UNBOUNDED = 1 << 62
+# A `published` that publishes whatever it is told would go on without end, and hold up everybody.
+_MOST_ANSWERS = 10
+_answers = ContextVar("_answers", default=0)
 
 
 class _RoomLife:
@@ -45,8 +48,15 @@ class RoomHooks:
 
     def published(self, message: Publication[Any], handler: Handler) -> None:
         """Tell, in the room's turn, that a message is kept."""
-        if "published" in handler.hooks:
-            self._life(message.room).lane.put(partial(self._tell_published, handler, message))
+        if "published" not in handler.hooks:
+            return
+        answers = _answers.get()
+        if answers == _MOST_ANSWERS:
+            name = handler.published.__qualname__
+            logger.error("%s has answered itself %d times: it is told no more", name, answers)
+            return
+        tell = partial(self._tell_published, handler, message, answers + 1)
+        self._life(message.room).lane.put(tell)
 
     def spawn(self, work: Coroutine[Any, Any, None], room: str | None) -> asyncio.Task[None]:
         """Run something until the room's last client has left this process, or until the stop."""
@@ -117,9 +127,13 @@ class RoomHooks:
                 await handler.emptied(room)
         self._forget(room)
 
-    async def _tell_published(self, handler: Handler, message: Publication[Any]) -> None:
+    async def _tell_published(
+        self, handler: Handler, message: Publication[Any], answers: int
+    ) -> None:
+        before = _answers.set(answers)
         async with logging_errors(self._run, f"{handler.published.__qualname__} failed"):
             await handler.published(message)
+        _answers.reset(before)
         self._forget(message.room)
 
     def _forget(self, room: str) -> None:
