@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test import RequestFactory
 
+from {{cookiecutter.__package}}.rooms import JoinRequest, RoomHandler, Service
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server.middleware import Event
+from {{cookiecutter.__package}}.web import admin, signals, tables
 from {{cookiecutter.__package}}.web import settings as own_settings
-from {{cookiecutter.__package}}.web import signals, tables
 from {{cookiecutter.__package}}.web.admin import RoomForm
 from {{cookiecutter.__package}}.web.lifespan import Lifespan
 from {{cookiecutter.__package}}.web.middleware import Files
@@ -132,6 +134,25 @@ def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> No
     finally:
         for one in started:
             one.kill()
+
+
+class Teams(RoomHandler):
+    rooms = "team-*"
+
+    async def authorize(self, request: JoinRequest) -> None:
+        """Let everybody in."""
+
+
+@pytest.mark.usefixtures("database")
+def test_the_admin_creates_no_room_that_needs_no_making(
+    monkeypatch: pytest.MonkeyPatch, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    manager = make_manager(service=Service(handlers=[Teams()]))
+    monkeypatch.setattr(admin, "get_manager", lambda: manager)
+    for name, allowed in [("teams", True), ("team-1", False)]:
+        form = RoomForm({"name": name})
+        assert form.is_valid() is allowed
+        assert ("needs no making" in form.errors.as_text()) is not allowed
 
 
 @pytest.mark.usefixtures("database")

@@ -4,6 +4,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from ..rooms.errors import NeedsNoMakingError
+from .manager import get_manager
 from .models import Room
 
 
@@ -23,6 +25,13 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # generic to the che
 
         model = Room
         fields = ("name", "capacity", "presence")
+
+    def clean_name(self) -> str:
+        """Refuse the name of a room that needs no making."""
+        name: str = self.cleaned_data["name"]
+        if get_manager().service.room(name):
+            raise forms.ValidationError(str(NeedsNoMakingError(name)))
+        return name
 
 
 @admin.register(Room)
