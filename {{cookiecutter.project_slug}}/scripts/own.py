@@ -10,7 +10,11 @@ from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.rooms import RoomHandler, Service
 from {{cookiecutter.__package}}.rooms.config import Accepts
 from {{cookiecutter.__package}}.rooms.handler import in_order
-from {{cookiecutter.__package}}.rooms.protocol.json_schemas import Schema, frame_schemas, type_name
+from {{cookiecutter.__package}}.rooms.protocol.json_schemas import (
+    Schema,
+    frame_schemas,
+    type_name,
+)
 from {{cookiecutter.__package}}.rooms.protocol.own import Declared
 from {{cookiecutter.__package}}.service import make_service
 from {{cookiecutter.__package}}.web import about

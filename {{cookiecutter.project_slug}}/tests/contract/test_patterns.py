@@ -18,7 +18,10 @@ from {{cookiecutter.__package}}.rooms import (
 from {{cookiecutter.__package}}.rooms import (
     Service as Made,
 )
-from {{cookiecutter.__package}}.rooms.errors import NeedsNoMakingError, RoomNotFoundError
+from {{cookiecutter.__package}}.rooms.errors import (
+    NeedsNoMakingError,
+    RoomNotFoundError,
+)
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 
 from ..fakes import Listener
