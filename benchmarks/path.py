@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,13 @@ def build(manager: object) -> object:
     return module(f"{PACKAGE}.web.application").build_application(manager)
 
 
+def prepare_django(database: str) -> None:
+    """Set Django up, on a new database."""
+    os.environ |= {"DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": f"{PACKAGE}.settings"}
+    module("django").setup()
+    module(f"{PACKAGE}.web.tables").prepare_tables()
+
+
 async def trace() -> dict[str, Trace]:
     """Let a client join a room, say something and leave, beside another that listens."""
     rooms = module(f"{PACKAGE}.rooms")
@@ -100,10 +108,11 @@ def main() -> None:
     parser.add_argument("--names", action="store_true", help="list the functions")
     names: bool = parser.parse_args().names
     sys.path[:0] = [".", "src"]
-    if Path("manage.py").exists():
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-        module("django").setup()
-    for what, path in asyncio.run(trace()).items():
+    with tempfile.TemporaryDirectory() as folder:
+        if Path("manage.py").exists():
+            prepare_django(f"sqlite:///{folder}/db.sqlite3")
+        paths = asyncio.run(trace())
+    for what, path in paths.items():
         files = {name.partition(":")[0] for name in path.names()}
         print(f"{what}: {len(path.names())} functions in {len(files)} files")
         if names:
