@@ -118,6 +118,9 @@ async def test_a_room_in_which_nothing_was_said_has_a_position(service: Service)
     assert (found["messages"], found["recovered"]) == ([], None)
     await say(service, "first")
     assert bodies(await read(service)) == ["first"]
+    # Whoever read on from there missed nothing.
+    later = await read(service, after=found["position"])
+    assert (bodies(later), later["recovered"]) == (["first"], True)
 
 
 async def test_members_are_named_to_a_trusted_caller(service: Service) -> None:

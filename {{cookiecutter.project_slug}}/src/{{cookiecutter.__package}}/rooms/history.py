@@ -24,16 +24,21 @@ def latest(newest: Position, count: int) -> Position:
     return Position(newest.epoch, max(newest.offset - count, 0))
 
 
-async def read_history(log: Log, room: str, after: str | None, limit: int) -> History:
-    """Read up to `limit` messages that follow a position; without one, the last of them."""
+async def read_history(
+    log: Log, room: str, after: str | None, limit: int, *, follow: bool
+) -> History:
+    """Read up to `limit` messages that follow a position; without one, the last of them.
+
+    `follow` as for `Log.read`.
+    """
     position = Position.parse(after) if after else None
-    page = await log.read(room, position, limit, follow=False)
+    page = await log.read(room, position, limit, follow=follow)
     recovered = None if after is None else position is not None and page.follows(position)
     if not recovered:
-        page = await log.read(room, latest(page.newest, limit), limit, follow=False)
+        page = await log.read(room, latest(page.newest, limit), limit, follow=follow)
     entries = page.entries
     while entries and entries[-1].position < page.newest and len(entries) < limit:
-        page = await log.read(room, entries[-1].position, limit - len(entries), follow=False)
+        page = await log.read(room, entries[-1].position, limit - len(entries), follow=follow)
         entries += page.entries
     return History(entries, entries[-1].position if entries else page.newest, recovered)
 

@@ -82,8 +82,10 @@ class Publishing(RoomRegistry):
         Raises:
             RoomNotFoundError: there is no such room.
         """
-        await self.existing_room(room)
-        return await read_history(self.backend.log, room, after, limit)
+        found = await self.existing_room(room)
+        # Where an empty room's log stands is told, unless that would make the room.
+        follow = found.keep is None
+        return await read_history(self.backend.log, room, after, limit, follow=follow)
 
     async def broadcast(self, room: str, frame: frames.Frame) -> None:
         """Send a frame to everyone who is in a room now; it is not kept.
