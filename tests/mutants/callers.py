@@ -98,6 +98,22 @@ MUTANTS = [
         ],
         f"{_SYNC}::test_a_fork_makes_a_manager_of_its_own_and_leaves_its_parents_alone",
     ),
+    Mutant(
+        "hooks run in the context of the view that publishes",
+        [
+            replace(
+                "blocking",
+                "Context().run(...)",
+                "asyncio.run_coroutine_threadsafe(work, manager.loop)",
+            )
+        ],
+        f"{_SYNC}::test_hooks_do_not_run_in_the_context_of_who_calls",
+    ),
+    Mutant(
+        "synchronous code does not wait for the service to start",
+        [remove("blocking", "await manager.started.wait()")],
+        f"{_SYNC}::test_a_thread_that_a_resource_starts_waits_until_the_service_has_started",
+    ),
     # By the channel layer.
     Mutant(
         "what is sent to a group is said twice, as if by two processes",

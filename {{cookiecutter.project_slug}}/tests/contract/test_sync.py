@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_type
@@ -25,6 +26,7 @@ from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.reserved import (
     OwnFrame,
 )
+from {{cookiecutter.__package}}.web import manager as managers
 from {{cookiecutter.__package}}.web import sync
 
 from ..flavour import SET_UP
@@ -32,6 +34,7 @@ from ..missing import skip_without
 from ..processes import PROCESS_TIMEOUT, serving, started
 from ..redis_server import RedisServer
 from ..serving import Start
+from ..waiting import within
 from .service import KEY, Service
 
 pytestmark = PROCESS_TIMEOUT
@@ -104,7 +107,7 @@ async def test_the_manager_that_serves_is_the_last_that_was_started(
 ) -> None:
     async with start(make_manager()) as first:
         with monkeypatch.context() as patched:
-            patched.setattr(sync, "build_manager", lambda: pytest.fail("it makes one of its own"))
+            patched.setattr(managers, "build_manager", lambda: pytest.fail("it makes its own"))
             async with start(make_manager()) as second:
                 assert sync.find_manager() is second.manager
             assert sync.find_manager() is first.manager
@@ -302,3 +305,49 @@ async def test_a_rule_sees_once_what_a_trusted_caller_says_in_any_way(
     assert [body for rule in rules for body in rule.seen] == ["refuse", "close", "fail", "hello"]
     # By HTTP the failure is in the log.
     caplog.clear()
+
+
+class Watcher:
+    """Says something from a thread as soon as it is started, before the service serves."""
+
+    async def start(self) -> None:
+        saying = asyncio.to_thread(sync.publish, "lobby", "hello", "watcher")
+        self.said = asyncio.create_task(saying)
+        await asyncio.sleep(0.1)
+
+    async def stop(self) -> None:
+        await self.said
+
+
+async def test_a_thread_that_a_resource_starts_waits_until_the_service_has_started(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    watcher = Watcher()
+    async with start(make_manager(service=Made(resources=[watcher]))) as service:
+        await within("the message", asyncio.wait([watcher.said]))
+        assert watcher.said.exception() is None
+        assert len((await service.manager.messages("lobby", None, 5)).entries) == 1
+
+
+_WHERE = ContextVar("_WHERE", default="nowhere")
+
+
+class Asking(RoomHandler):
+    """Notes in which context it is called."""
+
+    def __init__(self) -> None:
+        self.where: list[str] = []
+
+    async def before_publish(self, message: Publication, client: Client | None) -> Publication:
+        self.where.append(_WHERE.get())
+        return message
+
+
+async def test_hooks_do_not_run_in_the_context_of_who_calls(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    handler = Asking()
+    async with start(make_manager(service=Made(handlers=[handler]))):
+        _WHERE.set("in a view")
+        await asyncio.to_thread(sync.publish, "lobby", "hello", "ann")
+    assert handler.where == ["nowhere"]

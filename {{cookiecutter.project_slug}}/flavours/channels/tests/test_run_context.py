@@ -9,10 +9,12 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.contrib.auth.models import User
 from django.db import connection, connections
 
-from {{cookiecutter.__package}}.rooms import Publication, RoomHandler, Service
+from {{cookiecutter.__package}}.rooms import Client, Publication, RoomHandler, Service
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.web import sync
 from {{cookiecutter.__package}}.web.run_context import RunContext
 
+from .serving import Start
 from .waiting import within
 
 
@@ -36,6 +38,26 @@ async def test_queries_of_one_handler_share_a_thread() -> None:
     async with RunContext():
         asked = [await sync_to_async(threading.get_ident)() for _ in range(2)]
     assert asked[0] == asked[1] != threading.get_ident()
+
+
+class Counting(RoomHandler):
+    """Asks the database before it lets a message pass."""
+
+    async def before_publish(self, message: Publication, client: Client | None) -> Publication:
+        assert await User.objects.acount() == 0
+        return message
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_view_that_publishes_does_not_hold_up_what_the_rule_asks(
+    start: Start, make_manager: Callable[..., ConnectionManager]
+) -> None:
+    async with (
+        start(make_manager(service=Service(handlers=[Counting()]))),
+        ThreadSensitiveContext(),
+    ):
+        view = sync_to_async(sync.publish)
+        await within("the message", view("lobby", "hello", "ann"))
 
 
 def break_connection() -> None:

@@ -107,6 +107,8 @@ class ConnectionManager(Publishing):
             finish=self.finish,
             guarded=self._guarded,
         )
+        # Set when it has started, or failed to.
+        self.started = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._returning = 0
 
@@ -119,6 +121,7 @@ class ConnectionManager(Publishing):
         """Start the service's parts, for code that serves no clients."""
         self.loop = asyncio.get_running_loop()
         await self._parts.start()
+        self.started.set()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -144,16 +147,23 @@ class ConnectionManager(Publishing):
         """
         if self._keeper is not None:
             return
-        await self._parts.start()
+        self.loop = asyncio.get_running_loop()
+        # At once: what a part calls from a thread waits for this manager, and makes no other.
+        self.serving_in[os.getpid()].append(self)
+        try:
+            await self._parts.start()
+        except BaseException:
+            self.serving_in[os.getpid()].remove(self)
+            self.started.set()
+            raise
         self.serving = True
         try:
             await self.ensure_rooms()
         except UnavailableError as error:
             logger.warning("The rooms cannot be reached: %s", error.__cause__)
             self._streams.missed.set()
-        self.loop = asyncio.get_running_loop()
         self._keeper = asyncio.create_task(self._keep())
-        self.serving_in[os.getpid()].append(self)
+        self.started.set()
 
     async def stop(self) -> None:
         """Release the backend; call it when no connection is left."""

@@ -18,13 +18,13 @@ import atexit
 import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextvars import Context
 from functools import wraps
 from threading import Thread
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..rooms.errors import NoRoomsError
 from ..rooms.manager import ConnectionManager
-from .manager import build_manager
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +46,9 @@ class _OwnManager(Thread):
         loop.close()
 
     async def _live(self) -> None:
+        # Only now: it imports your service, whose modules may import this one.
+        from .manager import build_manager  # noqa: PLC0415 (see above)
+
         try:
             manager = build_manager()
             if manager.config.redis_url is None:
@@ -98,8 +101,15 @@ def blocking(verb: Verb[P, T]) -> Callable[P, T]:
             manager = find_manager()
         else:
             raise RuntimeError(f"On a running event loop, write `await manager.{name}(…)`")
-        work: Coroutine[Any, Any, T] = getattr(manager, name)(*args, **kwargs)
-        return asyncio.run_coroutine_threadsafe(work, manager.loop).result()
+        work = when_started(manager, *args, **kwargs)
+        # In a context of its own: hooks that use the thread of a view would wait for this call.
+        done = Context().run(asyncio.run_coroutine_threadsafe, work, manager.loop)
+        return done.result()
+
+    async def when_started(manager: ConnectionManager, *args: P.args, **kwargs: P.kwargs) -> T:
+        await manager.started.wait()
+        told: T = await getattr(manager, name)(*args, **kwargs)
+        return told
 
     return call
 

@@ -12,4 +12,4 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the signals."""
-        from . import signals  # noqa: F401, PLC0415 (its receivers need models)
+        from . import signals  # noqa: F401 (its receivers need models)
