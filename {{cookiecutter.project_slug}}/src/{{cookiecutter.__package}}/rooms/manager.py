@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-from collections import defaultdict
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -47,7 +46,7 @@ class ConnectionManager(Publishing):
     """
 
     # Those that serve, the newest last, by the id of their process: a fork serves nobody.
-    serving_in: ClassVar[defaultdict[int, list["ConnectionManager"]]] = defaultdict(list)
+    serving_in: ClassVar[dict[int, list["ConnectionManager"]]] = {}
     # The event loop that it belongs to, once it has started.
     loop: asyncio.AbstractEventLoop
 
@@ -78,14 +77,13 @@ class ConnectionManager(Publishing):
         self._keep_revoking = partial(
             keep_revoking, self._roster, authenticators, self.end, tuning, run
         )
-        limit = config.outbox_bytes
         self._streams = StreamKeeper(
             backend,
             store,
             self._roster,
             self.end,
             rows=service.rows,
-            held_bytes=limit,
+            held_bytes=config.outbox_bytes,
             tuning=tuning,
         )
         self._handling = Handling(service.handlers, self, run, debug=config.debug)
@@ -149,7 +147,7 @@ class ConnectionManager(Publishing):
             return
         self.loop = asyncio.get_running_loop()
         # At once: what a part calls from a thread waits for this manager, and makes no other.
-        self.serving_in[os.getpid()].append(self)
+        self.serving_in.setdefault(os.getpid(), []).append(self)
         try:
             await self._parts.start()
         except BaseException:

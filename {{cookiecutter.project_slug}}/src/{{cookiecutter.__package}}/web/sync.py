@@ -80,7 +80,7 @@ def find_manager() -> ConnectionManager:
     Raises:
         NoRoomsError: this process does not serve, and has no Redis.
     """
-    if serving := next(reversed(ConnectionManager.serving_in[os.getpid()]), None):
+    if serving := next(reversed(ConnectionManager.serving_in.get(os.getpid(), [])), None):
         return serving
     new = _OwnManager()
     own = _own.setdefault(os.getpid(), new)
