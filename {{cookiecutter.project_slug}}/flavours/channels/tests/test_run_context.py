@@ -53,11 +53,13 @@ async def test_a_view_that_publishes_does_not_hold_up_what_the_rule_asks(
     start: Start, make_manager: Callable[..., ConnectionManager]
 ) -> None:
     async with (
-        start(make_manager(service=Service(handlers=[Counting()]))),
+        start(make_manager(service=Service(handlers=[Counting()]))) as service,
         ThreadSensitiveContext(),
     ):
         view = sync_to_async(sync.publish)
-        await within("the message", view("lobby", "hello", "ann"))
+        position = await within("the message", view("lobby", "hello", "ann"))
+        (entry,) = (await service.manager.messages("lobby", None, 5)).entries
+        assert str(entry.position) == position
 
 
 def break_connection() -> None:

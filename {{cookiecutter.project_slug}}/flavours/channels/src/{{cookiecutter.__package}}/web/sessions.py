@@ -75,7 +75,7 @@ class SessionUsers(Authenticator):
 def _still_hold(identities: Sequence[Identity]) -> list[bool]:
     proofs: list[Proof] = [one.proof for one in identities]
     # As Django's own backend finds users.
-    users = get_user_model()._default_manager.in_bulk({one.user_id for one in proofs})  # noqa: SLF001
+    users = get_user_model()._default_manager.in_bulk({one.user_id for one in proofs})  # noqa: SLF001 (it has no public name)
     sessions = _live_sessions({one.session_key for one in proofs if one.session_key})
 
     def holds(name: str, proof: Proof) -> bool:
