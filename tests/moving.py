@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .project import CONTEXT, TEMPLATE, Project, clean_environment
+from .project import CONTEXT, FORMAT, TEMPLATE, Project, clean_environment
 
 RENDERED = ["cookiecutter.json", "hooks", "{{cookiecutter.project_slug}}"]
 _GIT = {
@@ -54,6 +54,11 @@ class Moving:
                 return tag
         changes = git(self.path, "log", "-2", "--format=%H", "--", *RENDERED).split()
         return changes[-1]
+
+    def neighbour(self) -> str:
+        """Find what may run beside this commit, on the same data: the first with this format."""
+        options = ("--reverse", "--format=%H", f"-G^FORMAT = {FORMAT}$")
+        return git(self.path, "log", *options, "--", *RENDERED).split()[0]
 
 
 def commit(folder: Path, message: str) -> None:

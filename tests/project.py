@@ -24,6 +24,11 @@ ONCE = pytest.mark.parametrize("flavour", FLAVOURS[:1])
 # The tests of such parts: those of the engine, and of the client.
 SHARED_TESTS = ("tests/client", "tests/rooms")
 SHARED_PACKAGE = TEMPLATE / "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
+# Of the data in Redis, which releases with another one do not touch.
+(FORMAT,) = re.findall(
+    r"(?m)^FORMAT = (\d+)$",
+    (SHARED_PACKAGE / "rooms/backends/redis/client.py").read_text(encoding="utf-8"),
+)
 
 # What would reach from this run into that of a rendered project.
 _OURS = ("COV", "DJANGO", "PYTEST", "PYTHON", "UV_PROJECT", "VIRTUAL_ENV")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .project import FLAVOURS, ONCE, Project
+from .project import ONCE, Project
 from .recipes import WRITE, Recipe, make_all
 
 OWN = {f"{name}.py" for name in ("api", "config", "handlers", "identity", "service")} | {
@@ -26,23 +26,15 @@ TITLES = [
     "Rooms that need no making",
 ]
 FURTHER_TITLES = {"fastapi": [], "channels": ["A database write before a message is kept"]}
-# What an owner's first rules may not turn red.
-FURTHER = ("test_endings", "test_handlers", "test_page", "test_talking", "test_tokens")
 
 
-@pytest.mark.slow(60)
+@pytest.mark.slow(20)
 def test_what_the_page_shows_can_be_done(project: Project) -> None:
     recipes = make_all(project)
     project.check()
     touched = set().union(*(recipe.files("tests/") for recipe in recipes))
-    further = [f"tests/contract/{name}.py" for name in FURTHER]
-    if project.flavour == FLAVOURS[0]:
-        # They are the same in all flavours, and none of them sees the owner's files.
-        further.append("tests/rooms")
-    project.run(
-        *("uv", "run", "pytest", "tests/test_written.py", "tests/test_config.py"),
-        *(*sorted(touched), *further),
-    )
+    # All of its tests are run by `test_versions.py`.
+    project.run("uv", "run", "pytest", "tests/test_written.py", *sorted(touched))
     page = (project.path / "docs/own.md").read_text(encoding="utf-8")
     for told in ("`ADVERTISING` | 4422", "`LONGEST_TEXT`", "`start-countdown` | `seconds`"):
         assert told in page

@@ -1,5 +1,6 @@
 """A project that was made some time ago takes over what is new, and keeps what is its owner's."""
 
+import asyncio
 import json
 import re
 import tomllib
@@ -8,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from .chaos import SERVICE_RESTART, Crowd
 from .moving import Moving, commit, create, git, update
 from .project import CONTEXT, TEMPLATE, Project
 from .recipes import make_all
+from .redis_server import RedisServer
+from .truth import Stage, settle
 
 SOURCE = "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
 OVERLAY = "{{cookiecutter.project_slug}}/flavours/%s/src/{{cookiecutter.__package}}"
@@ -90,6 +94,31 @@ def test_what_was_generated_before_becomes_what_is_generated_now(
     for name in now.files():
         if name != ".cruft.json":
             assert (project.path / name).read_bytes() == (now.path / name).read_bytes(), name
+
+
+@pytest.mark.slow(30)
+def test_nobody_misses_a_message_while_a_release_takes_over_from_another(
+    project: Project, prepared: Callable[[str], Project], redis: RedisServer, tmp_path: Path
+) -> None:
+    """Both share one Redis, until the last process of the earlier one has stopped."""
+    moving = Moving(tmp_path / "template")
+    earlier = create(moving.path, tmp_path / "earlier", project.flavour, moving.neighbour())
+    earlier = earlier.borrowing(prepared(project.flavour))
+    stage = Stage(project, redis)
+    old, new = Stage(earlier, redis).fleet(), stage.fleet()
+    crowd = Crowd.of_many(lambda: old.addresses() + new.addresses())
+
+    async def play() -> None:
+        await redis.start()
+        async with old.running(), new.running(), crowd.talking():
+            await crowd.hear_more()
+            for process in old.processes:
+                await process.stop()
+                await crowd.hear_more()
+            await settle(crowd, stage, {SERVICE_RESTART})
+
+    asyncio.run(play())
+    assert crowd.closes[SERVICE_RESTART]
 
 
 def recorded(project: Project) -> str:

@@ -11,7 +11,7 @@ from redis import Redis
 
 from .chaos import ROOMS, Client, Crowd, Frame
 from .fleet import Fleet
-from .project import Project
+from .project import FORMAT, Project
 from .redis_server import RedisServer
 
 Log = list[Frame]
@@ -31,7 +31,8 @@ class Stage:
     def log(self, room: str) -> Log:
         """Read from Redis what was said in a room, as clients should have heard it."""
         with Redis.from_url(self.server.url, decode_responses=True) as redis:
-            entries: Any = redis.xrange(f"{self.project.package.name}:1:{{{room}}}:messages")
+            log = f"{self.project.package.name}:{FORMAT}:{{{room}}}:messages"
+            entries: Any = redis.xrange(log)
         return [
             {"type": "message", "position": position(name), **json.loads(fields["text"])}
             for name, fields in entries

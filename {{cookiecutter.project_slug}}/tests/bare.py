@@ -3,18 +3,24 @@
 So a rule of yours turns none of the engine's tests red. Worker processes import this too.
 """
 
-from {{cookiecutter.__package}} import service
+import sys
+from types import ModuleType
+
 from {{cookiecutter.__package}}.__main__ import main
 from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.rooms import Service
 
 
-def make_bare(config: Config) -> Service:
-    """Make a service of what comes with the engine."""
-    return Service()
+class Bare(ModuleType):
+    """Stands for your module `service`, which is not imported, nor what that imports."""
+
+    def make_service(self, config: Config) -> Service:
+        """Make a service of what comes with the engine."""
+        return Service()
 
 
-service.make_service = make_bare
+_NAME = "{{cookiecutter.__package}}.service"
+sys.modules[_NAME] = Bare(_NAME)
 
 if __name__ == "__main__":
     main()

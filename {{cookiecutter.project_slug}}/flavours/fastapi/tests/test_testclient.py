@@ -117,7 +117,7 @@ def test_the_overrides_are_gone_after_a_test(
 
 def test_the_documentation_shows_the_calls(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    assert paths.keys() == {
+    assert paths.keys() >= {
         "/readyz",
         "/rooms",
         "/rooms/{room}",
