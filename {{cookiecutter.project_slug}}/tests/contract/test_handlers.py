@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Literal
 
-import jwt
 import pytest
 import uvicorn
 from pydantic import BaseModel, Field
@@ -30,7 +29,6 @@ from {{cookiecutter.__package}}.rooms import (
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server.run import uvicorn_config
 
-from ..configs import SECRET_KEY
 from ..serving import Start
 from ..waiting import within
 from . import server
@@ -709,8 +707,7 @@ async def test_a_new_token_is_asked_for_again(handled: Handled) -> None:
         await ann.send(type="refresh", token=service.token("ann"))
         await ann.send(type="counted")
         await ann.expect("told", what="2")
-        claims = {"sub": "ann", "room": "lobby", "exp": 4_000_000_000, "banned": True}
-        banned = jwt.encode(claims, SECRET_KEY, "HS256")
+        banned = service.token("ann", banned=True)
         await ann.send(type="refresh", token=banned)
         await ann.expect_close(Close.NOT_ALLOWED)
 

@@ -253,6 +253,10 @@ async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str
         ("/rooms/lobby/tokens", {"user": "ann", "ttl": 0}, "ttl"),
         ("/rooms/lobby/tokens", {"user": "ann", "ttl": 10**9}, "ttl"),
         ("/rooms/lobby/tokens", {"user": "ann", "publish": "maybe"}, "publish"),
+        ("/rooms", {"name": "attic", "pasword": "sesame"}, "pasword"),
+        ("/rooms/lobby/tokens", {"user": "ann", "is_staff": True}, "is_staff"),
+        ("/rooms/lobby/messages", {"body": "hello", "sender": "ann"}, "sender"),
+        ("/rooms/lobby/frames", {"frame": {"type": "tick"}, "room": "attic"}, "room"),
     ],
 )
 async def test_a_body_with_other_fields_is_refused_by_name(

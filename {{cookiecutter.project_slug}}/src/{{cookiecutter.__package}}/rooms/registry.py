@@ -102,7 +102,8 @@ class RoomRegistry:
             if not right:
                 raise WrongPasswordError(room)
             self._guesses.forget(address, room)
-        return self.tokens.issue(user, room, ttl, publish=publish)
+        claims = {} if publish else {"publish": False}
+        return self.tokens.issue(user, room, ttl, **claims)
 
     async def token(
         self, room: str, user: str, ttl: int = DEFAULT_TTL, *, publish: bool = True

@@ -21,7 +21,13 @@ MAX_PASSWORD = 1024
 MAX_CAPACITY = 2_147_483_647
 
 
-class NewRoom(BaseModel):
+class _Request(BaseModel):
+    """A body whose fields are all known: a name that is mistyped is told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewRoom(_Request):
     """A room to create; without `password` it is open, without `capacity` it takes the default."""
 
     name: RoomName
@@ -36,7 +42,7 @@ class CreatedRoom(BaseModel):
     name: str
 
 
-class TokenRequest(BaseModel):
+class TokenRequest(_Request):
     """Who wants a token, for how many seconds, and whether to `publish` or only to read.
 
     Only a trusted caller may set `publish` to false.
@@ -55,10 +61,8 @@ class IssuedToken(BaseModel):
     expires_in: int
 
 
-class NewMessage(BaseModel):
+class NewMessage(_Request):
     """A message that a trusted caller says to a room, in the name of `from`."""
-
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     body: Body
     sender: Annotated[UserName, Field(alias="from")] = SERVICE_USER
@@ -82,7 +86,7 @@ def _as_declared(frame: OwnFrame) -> OwnFrame:
     return frame
 
 
-class NewFrame(BaseModel):
+class NewFrame(_Request):
     """A frame that is not kept, for everyone in a room now or for one user.
 
     Its `type` is none of the service's own. One of yours is checked by its class.
