@@ -63,7 +63,7 @@ class Folder(BaseModel):
 
 
 class Ending(CloseRow):
-    TIRED = CloseSpec(4001, "Tired", "good-night", Advice.RETURN_AFTER_DELAY, "It is late.")
+    TIRED = CloseSpec(4001, "Tired", Advice.RETURN_AFTER_DELAY, "It is late.", "good-night")
 
 
 class Shop(RoomHandler):

@@ -276,7 +276,7 @@ def test_a_rule_may_derive_of_another_or_call_both() -> None:
 
 def spec(**changed: Any) -> CloseSpec:
     """Describe a row that is good but for the changes."""
-    row = {"code": 4000, "reason": "Lost the game", "last_words": None, "explanation": "It lost."}
+    row = {"code": 4000, "reason": "Lost the game", "explanation": "It lost."}
     return CloseSpec(advice=Advice.STOP, **{**row, **changed})
 
 

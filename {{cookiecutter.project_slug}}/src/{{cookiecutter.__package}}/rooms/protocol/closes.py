@@ -28,9 +28,9 @@ class CloseSpec:
 
     code: int
     reason: str | None
-    last_words: str | None
     advice: Advice
     explanation: str
+    last_words: str | None = None
 
 
 class CloseRow(Enum):
@@ -46,99 +46,87 @@ class CloseRow(Enum):
 class Close(CloseRow):
     """Every way in which the service ends a connection by itself."""
 
-    ROOM_NOT_FOUND = CloseSpec(
-        1008, "Room does not exist", None, Advice.STOP, "No room has this name."
-    )
+    ROOM_NOT_FOUND = CloseSpec(1008, "Room does not exist", Advice.STOP, "No room has this name.")
     TOKEN_REQUIRED = CloseSpec(
         3000,
         "Token required",
-        None,
         Advice.AUTHENTICATE,
         "The room has a password, or guests are not allowed.",
     )
     TOKEN_INVALID = CloseSpec(
         3000,
         "Token invalid",
-        None,
         Advice.AUTHENTICATE,
         "The token is malformed, or was not signed with this service's key.",
     )
     TOKEN_EXPIRED = CloseSpec(
         3000,
         "Token expired",
-        "jwt-expired",
         Advice.AUTHENTICATE_AND_RETURN,
         "The token's time is over, when connecting or while connected.",
+        "jwt-expired",
     )
     WRONG_ROOM = CloseSpec(
         3003,
         "Token is for another room",
-        None,
         Advice.STOP,
         "The token is good, but it names another room.",
     )
     NOT_ALLOWED = CloseSpec(
-        3003,
-        "Not allowed in this room",
-        None,
-        Advice.STOP,
-        "A rule of the service keeps this user out.",
+        3003, "Not allowed in this room", Advice.STOP, "A rule of the service keeps this user out."
     )
     REMOVED = CloseSpec(
-        3003, "Removed from the room", None, Advice.STOP, "A trusted caller removed this user."
+        3003, "Removed from the room", Advice.STOP, "A trusted caller removed this user."
     )
     BINARY_FRAME = CloseSpec(
-        1003, "Text frames only", None, Advice.STOP, "The client sent a binary frame."
+        1003, "Text frames only", Advice.STOP, "The client sent a binary frame."
     )
     INVALID_UTF8 = CloseSpec(
-        1007, None, None, Advice.STOP, "The client sent a text frame that is not UTF-8."
+        1007, None, Advice.STOP, "The client sent a text frame that is not UTF-8."
     )
     TOO_BIG = CloseSpec(
-        1009, None, None, Advice.STOP, "The client sent a message over MAX_MESSAGE_BYTES."
+        1009, None, Advice.STOP, "The client sent a message over MAX_MESSAGE_BYTES."
     )
     TOO_MANY_MESSAGES = CloseSpec(
         1008,
         "Too many messages",
-        "rate-limited",
         Advice.RETURN_AFTER_DELAY,
         "The client sent faster than MESSAGES_PER_SECOND.",
+        "rate-limited",
     )
     READS_TOO_SLOWLY = CloseSpec(
         1013,
         "Reading too slowly",
-        None,
         Advice.RETURN_WITH_POSITION,
         "More than OUTBOX_BYTES waited for this client; what waited is dropped.",
     )
     ROOM_FULL = CloseSpec(
-        1013, "Room is full", None, Advice.TRY_LATER, "The room has as many members as it takes."
+        1013, "Room is full", Advice.TRY_LATER, "The room has as many members as it takes."
     )
     TOO_MANY_CONNECTIONS = CloseSpec(
         1013,
         "Too many connections",
-        None,
         Advice.TRY_LATER,
         "The client's address has CONNECTIONS_PER_ADDRESS connections already.",
     )
     ROOM_CLOSED = CloseSpec(
-        4410, "Room closed", None, Advice.STOP, "The room was deleted while the client was in it."
+        4410, "Room closed", Advice.STOP, "The room was deleted while the client was in it."
     )
     INTERNAL_ERROR = CloseSpec(
         1011,
         "Internal error",
-        None,
         Advice.RETURN_GROWING_DELAY,
         "The service failed; its log has the traceback.",
     )
     NO_PONG = CloseSpec(
-        1011, None, None, Advice.RETURN_GROWING_DELAY, "The client answered no ping in time."
+        1011, None, Advice.RETURN_GROWING_DELAY, "The client answered no ping in time."
     )
     SERVICE_RESTART = CloseSpec(
         1012,
         "Service restart",
-        "service-restart",
         Advice.RETURN_AFTER_DELAY,
         "This process is stopping.",
+        "service-restart",
     )
 
 
