@@ -11,7 +11,7 @@ import pytest
 
 from .chaos import SERVICE_RESTART, Crowd
 from .moving import Moving, commit, create, git, update
-from .project import CONTEXT, TEMPLATE, Project
+from .project import CONTEXT, ONCE, TEMPLATE, Project
 from .recipes import make_all
 from .redis_server import RedisServer
 from .truth import Stage, settle
@@ -96,6 +96,7 @@ def test_what_was_generated_before_becomes_what_is_generated_now(
             assert (project.path / name).read_bytes() == (now.path / name).read_bytes(), name
 
 
+@ONCE
 @pytest.mark.slow(30)
 def test_nobody_misses_a_message_while_a_release_takes_over_from_another(
     project: Project, prepared: Callable[[str], Project], redis: RedisServer, tmp_path: Path

@@ -145,4 +145,9 @@ MUTANTS = [
         "test_layer.py::test_what_waits_for_a_room_is_bounded",
         ["channels"],
     ),
+    Mutant(
+        "a field of a call that is mistyped is passed over",
+        [replace("_Request", 'ConfigDict(extra="forbid")', "ConfigDict()")],
+        "contract/test_http.py::test_a_body_with_other_fields_is_refused_by_name",
+    ),
 ]

@@ -131,7 +131,9 @@ except Exception as error:
     tell(f"{type(error).__name__}: {error}")
 """
     [line] = await run(tmp_path, code)
-    assert line.startswith("NoRoomsError: REDIS_URL is needed: this process has no rooms")
+    assert line == (
+        "NoRoomsError: This process serves no rooms now; to reach others', set REDIS_URL."
+    )
 
 
 async def test_a_process_that_does_not_serve_has_one_manager_up_to_its_end(

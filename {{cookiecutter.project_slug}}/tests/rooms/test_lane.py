@@ -187,7 +187,7 @@ async def test_a_lane_that_is_cancelled_before_it_began_may_have_nothing_to_do()
 async def test_what_comes_last_and_waits_is_cancelled_after_a_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lanes, "_LAST_SECONDS", 0.01)
+    monkeypatch.setattr(lanes, "_LAST_SECONDS", 0.1)
     lane, jobs = Lane(10_000), Jobs()
     await begun(lane, jobs)
     lane.close(jobs.slow("last"))
@@ -525,7 +525,7 @@ async def test_a_room_that_was_opened_too_late_is_emptied_all_the_same(
 async def test_a_stop_cancels_disconnected_after_a_moment(
     make_manager: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lanes, "_LAST_SECONDS", 0.01)
+    monkeypatch.setattr(lanes, "_LAST_SECONDS", 0.1)
     handler = Slow("disconnected")
     attic = await open_attic(make_manager, handler, drain_seconds=0)
     connection = await attic.enter()

@@ -101,13 +101,13 @@ class MessageTooLargeError(RoomsError):
 
 
 class UnavailableError(RoomsError):
-    """What the rooms are kept in can't be reached now."""
+    """What the rooms are kept in, or a rule needs, can't be reached now; say what in `detail`."""
 
     kind = Kind.UNAVAILABLE
     retry_after = 5.0
 
-    def __init__(self) -> None:
-        super().__init__("The rooms cannot be reached now; try again later.")
+    def __init__(self, detail: str = "The rooms cannot be reached now; try again later.") -> None:
+        super().__init__(detail)
 
 
 class NoRoomsError(RoomsError):
@@ -116,7 +116,7 @@ class NoRoomsError(RoomsError):
     kind = Kind.UNAVAILABLE
 
     def __init__(self) -> None:
-        super().__init__("REDIS_URL is needed: this process has no rooms of its own.")
+        super().__init__("This process serves no rooms now; to reach others', set REDIS_URL.")
 
 
 class LogLostError(UnavailableError):

@@ -308,7 +308,7 @@ async def test_a_command_in_another_process_announces(
         code, printed = await announce(tmp_path, redis_server.url, "nowhere", "hello")
         assert code != 0
         assert "nowhere" in printed
-    with pytest.raises(CommandError, match="REDIS_URL is needed"):
+    with pytest.raises(CommandError, match="set REDIS_URL"):
         await asyncio.to_thread(call_command, "announce", "lobby", "hello")
 
 
