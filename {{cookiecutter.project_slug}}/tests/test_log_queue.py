@@ -106,6 +106,21 @@ def test_the_end_of_a_process_writes_what_waits() -> None:
     assert lines == [f"line {number}" for number in range(5_000)]
 
 
+def test_an_end_waits_as_long_as_somebody_takes_lines() -> None:
+    code = (
+        f"{LOGS}\nfrom {about.PACKAGE}.server.log_queue import flush_log\n"
+        "for _ in range(600): logger.warning('x' * 1_000)\n"
+        "flush_log(0.5)\nos._exit(0)"
+    )
+    printed = b""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:  # noqa: S603 (our own code)
+        assert process.stdout
+        while data := os.read(process.stdout.fileno(), 65_536):
+            printed += data
+            time.sleep(0.1)
+    assert printed.count(b"\n") == 600
+
+
 def test_a_process_ends_though_nobody_reads_its_log() -> None:
     code = f"{LOGS}\nfor _ in range(5_000): logger.warning('x' * 100)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:  # noqa: S603 (our own code)

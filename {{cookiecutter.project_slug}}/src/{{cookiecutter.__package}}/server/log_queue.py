@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 STDOUT, STDERR = 1, 2
 # What comes while so many lines wait is dropped.
 MOST_WAITING = 10_000
-# What an end waits for the rest to be written: maybe nobody reads it any more.
+# What an end waits for the next line to be written: maybe nobody reads it any more.
 _FLUSH_SECONDS = 1.0
 _TICK = 0.01
 
@@ -100,8 +100,14 @@ _handlers: list[LineHandler] = []
 
 
 @atexit.register
-def flush_log() -> None:
-    """Wait until the log is written, but not for long."""
-    until = time.monotonic() + _FLUSH_SECONDS
-    while any(one.waiting for one in _handlers) and time.monotonic() < until:
+def flush_log(seconds: float = _FLUSH_SECONDS) -> None:
+    """Wait until the log is written, or until no line was for so long."""
+    least, until = _count_waiting(), time.monotonic() + seconds
+    while least and time.monotonic() < until:
         time.sleep(_TICK)
+        if (waiting := _count_waiting()) < least:
+            least, until = waiting, time.monotonic() + seconds
+
+
+def _count_waiting() -> int:
+    return sum(one.waiting for one in _handlers)
