@@ -139,6 +139,8 @@ async def test_a_frame_with_a_ref_is_answered_with_it(handled: Handled) -> None:
         await ann.expect_error("unavailable", ref="r4", detail="The database is away")
         await ann.send(type="ask", ref="r5")
         await ann.expect_error("invalid-message", ref="r5")
+        await ann.send(ref="r6")
+        await ann.expect_error("invalid-message", ref="r6")
 
 
 async def test_a_frame_without_a_ref_is_answered_only_if_there_is_something_to_tell(
@@ -713,6 +715,29 @@ async def test_a_new_token_is_asked_for_again(handled: Handled) -> None:
         banned = service.token("ann", banned=True)
         await ann.send(type="refresh", token=banned)
         await ann.expect_close(Close.NOT_ALLOWED)
+
+
+async def test_a_part_that_starts_speaks_to_the_rooms_of_the_settings(handled: Handled) -> None:
+    class Early(RoomHandler):
+        async def start(self) -> None:
+            await self.manager.publish("lobby", "I am up", "service")
+
+    async with handled(Early()) as service, service.join("ann", path="/ws/lobby?last=1") as ann:
+        await ann.expect_message("I am up", "service")
+
+
+async def test_a_body_that_no_rule_changed_may_be_as_large_as_a_frame(handled: Handled) -> None:
+    """Written anew, these numbers take more bytes than the client used."""
+
+    class Agrees(RoomHandler):
+        async def before_publish(self, message: Publication, client: Client | None) -> Publication:
+            return message
+
+    text = '{"type":"message","body":[1e5,1e5,1e5]}'
+    serving = handled(Agrees(), max_message_bytes=len(text))
+    async with serving as service, service.join("ann") as ann:
+        await ann.send_raw(text)
+        await ann.expect_message([100_000, 100_000, 100_000], "ann")
 
 
 async def test_parts_are_started_in_order_and_stopped_in_reverse(

@@ -35,7 +35,14 @@ def bodies(found: dict[str, Any]) -> list[object]:
 
 @pytest.mark.parametrize(
     ("last", "told"),
-    [("0", []), ("1", [4]), ("3", [2, 3, 4]), ("5", [0, 1, 2, 3, 4]), ("99", [0, 1, 2, 3, 4])],
+    [
+        ("0", []),
+        ("1", [4]),
+        ("3", [2, 3, 4]),
+        ("0000000002", [3, 4]),
+        ("99", [0, 1, 2, 3, 4]),
+        ("9" * 5_000, [0, 1, 2, 3, 4]),
+    ],
 )
 async def test_a_newcomer_gets_the_last_messages(
     service: Service, last: str, told: list[int]
@@ -52,7 +59,7 @@ async def test_a_newcomer_gets_the_last_messages(
         assert again["recovered"] is True
 
 
-@pytest.mark.parametrize("last", ["", "-1", "x", "1.5", "9" * 5_000, "%D9%A3"])
+@pytest.mark.parametrize("last", ["", "-1", "x", "1.5", "%D9%A3"])
 async def test_a_number_that_is_none_asks_for_nothing(service: Service, last: str) -> None:
     await say(service, "said")
     async with service.connect(path=f"/ws/lobby?last={last}") as guest:

@@ -138,7 +138,7 @@ class ConnectionManager(Publishing):
     resource = handler
 
     async def start(self) -> None:
-        """Start the service's parts, create the rooms of the settings, and keep in step.
+        """Create the rooms of the settings, start the service's parts, and keep in step.
 
         Raises:
             Exception: a part failed to start.
@@ -146,6 +146,12 @@ class ConnectionManager(Publishing):
         if self._keeper is not None:
             return
         self.loop = asyncio.get_running_loop()
+        # Before the parts, which may say something to a room.
+        try:
+            await self.ensure_rooms()
+        except UnavailableError as error:
+            logger.warning("The rooms cannot be reached: %s", error.__cause__)
+            self._streams.missed.set()
         # At once: what a part calls from a thread waits for this manager, and makes no other.
         self.serving_in.setdefault(os.getpid(), []).append(self)
         try:
@@ -155,11 +161,6 @@ class ConnectionManager(Publishing):
             self.started.set()
             raise
         self.serving = True
-        try:
-            await self.ensure_rooms()
-        except UnavailableError as error:
-            logger.warning("The rooms cannot be reached: %s", error.__cause__)
-            self._streams.missed.set()
         self._keeper = asyncio.create_task(self._keep())
         self.started.set()
 

@@ -185,10 +185,11 @@ class Publishing(RoomRegistry):
         connection: Connection | None = None,
     ) -> str:
         begun = record_message()
+        sent = body
         body, message = await self._handling.before_publish(
-            room, sender, body, message_id, connection
+            room, sender, sent, message_id, connection
         )
-        if message:
+        if body != sent:
             self.check_size(frames.Message(body=body))
         at = rfc3339(self.clock.time())
         text = frames.encode_payload(sender, body, at, message_id)

@@ -59,7 +59,8 @@ def transport_of(scope: Mapping[str, Any], send: Send, close: CloseSocket) -> Tr
 
 
 def _count(text: str) -> int:
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+    # No log keeps as many as nine digits can say.
+    return int(text.lstrip("0")[:9] or 0) if re.fullmatch(r"[0-9]+", text) else 0
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

@@ -243,10 +243,10 @@ def encode_entry(entry: Entry) -> Encoded:
 def sent_names(text: str) -> dict[str, str]:
     """Find the `id` of a message, or the `ref` of another frame, for an error."""
     try:
-        sent = json.loads(text)
-        is_message = sent.get("type", "message") == "message"
         # It reads some that pydantic does not, such as half of a surrogate pair.
-        name = "id" if is_message else "ref"
+        sent = json.loads(text)
+        kind = sent.get("type", None if "ref" in sent else "message")
+        name = "id" if kind == "message" else "ref"
         return {name: _message_ids.validate_python(sent[name])}
     except (AttributeError, KeyError, RecursionError, ValueError):
         return {}
