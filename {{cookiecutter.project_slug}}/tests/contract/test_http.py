@@ -249,6 +249,8 @@ async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str
         ("/rooms/lobby/tokens", {}, "user"),
         ("/rooms/lobby/tokens", {"user": ""}, "64 printable"),
         ("/rooms/lobby/tokens", {"user": "a\nb"}, "64 printable"),
+        ("/rooms/lobby/tokens", {"user": "."}, "not . or .."),
+        ("/rooms/lobby/tokens", {"user": ".."}, "not . or .."),
         ("/rooms/lobby/tokens", {"user": "a" * 65}, "64 printable"),
         ("/rooms/lobby/tokens", {"user": "ann", "ttl": 0}, "ttl"),
         ("/rooms/lobby/tokens", {"user": "ann", "ttl": 10**9}, "ttl"),

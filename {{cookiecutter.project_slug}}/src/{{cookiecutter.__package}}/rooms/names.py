@@ -8,8 +8,10 @@ from pydantic import AfterValidator, Field
 
 _ROOM = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 ROOM_RULE = "1 to 64 of a-z 0-9 _ -, starting with a letter or digit"
-USER_RULE = "1 to 64 printable characters"
+USER_RULE = "1 to 64 printable characters, but not . or .."
 _USER_MAX = 64
+# A URL that ends in one is made shorter by who calls it: it would name the room.
+_NO_USERS = {".", ".."}
 # Who speaks when a trusted caller does not say.
 SERVICE_USER = "service"
 
@@ -21,7 +23,7 @@ def is_room_name(name: str) -> bool:
 
 def is_user_name(name: str) -> bool:
     """Whether a user may have this name."""
-    return 0 < len(name) <= _USER_MAX and name.isprintable()
+    return 0 < len(name) <= _USER_MAX and name.isprintable() and name not in _NO_USERS
 
 
 def guest_name() -> str:
