@@ -13,7 +13,7 @@ from .ports import free_ports
 from .project import Project
 from .visitors import Street, street
 
-KEY = "a key for tests"
+KEY = "a-key-for-tests"
 
 Play = Callable[[Street], Coroutine[Any, Any, None]]
 Run = Callable[[Play], None]

@@ -17,7 +17,7 @@ from .project import FLAVOURS, TEMPLATE, Project, clean_environment
 from .recipes import WRITE, Edit, Recipe, edits
 from .redis_server import RedisServer
 
-KEY = "a key for tests"
+KEY = "a-key-for-tests"
 # A task that is tried again keeps its id.
 AGAIN = """
 from {package}.tasks import say

@@ -8,7 +8,7 @@ from {{cookiecutter.__package}}.config import Config
 
 from .flavour import FURTHER_VARIABLES
 
-API_KEY = "a key for tests"
+API_KEY = "a-key-for-tests"
 SECRET_KEY = "a secret key for tests, of more than 32 bytes"
 
 _made: dict[str, Config] = {}

@@ -67,9 +67,24 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("PORT", "65536", "0 to 65535"),
         ("WORKERS", "0", "at least 1"),
         ("WORKERS", "2", "REDIS_URL"),
-        ("REDIS_URL", "localhost:6379", "redis://user:password@host:6379/0"),
-        ("REDIS_URL", "redis://h:port/0", "redis://user:password@host:6379/0"),
-        ("REDIS_URL", "http://localhost", "redis://user:password@host:6379/0"),
+        *(
+            ("REDIS_URL", url, "redis://user:password@host:6379/0")
+            for url in (
+                "localhost:6379",
+                "http://localhost",
+                "redis://h:port/0",
+                "redis:/user:pw@h:1",
+                "redis:user:pw@h:1",
+                "redis:///0",
+                "redis://:6379",
+                "redis://h/abc",
+                "redis://h/0?nosuch=1",
+                "redis://h/0?db=first",
+                "redis://h/0?retry=1",
+                "rediss://h?ssl_cert_reqs=perhaps",
+                "unix://run/redis.sock",
+            )
+        ),
         ("REDIS_PREFIX", "{rooms}", "A-Z a-z 0-9 _ . : -"),
         ("REDIS_PREFIX", "r" * 65, "1 to 64"),
         ("DEBUG", "perhaps", "true or false"),
@@ -83,6 +98,9 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                 "https://user:password@id.example.org/keys",
                 "https://id.example.org/keys#one",
                 "https://id.example.org/a b",
+                "https://id.example.org:port/keys",
+                "https://:443/keys",
+                "https://[id/keys",
             )
         ),
         ("METRICS", "some", "loopback, anyone or key"),
@@ -116,7 +134,13 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("MESSAGES_PER_SECOND", "-1", "at least 0"),
         ("OUTBOX_BYTES", "0", "at least 1"),
         ("HISTORY", "1.5", "at least 0"),
+        ("HISTORY", "9" * 23, "at most 2147483647"),
+        ("ROOM_CAPACITY", "2147483648", "at most 2147483647"),
+        ("MESSAGES_PER_SECOND", "9" * 400, "at most 2147483647"),
+        ("DRAIN_SECONDS", "86401", "at most 86400"),
+        *(("API_KEY", key, "ASCII") for key in ("my key", "key\t", "schlüssel")),
         ("DRAIN_SECONDS", "inf", "at least 0"),
+        ("DRAIN_SECONDS", "nan", "at least 0"),
         ("DRAIN_SECONDS", "-1", "at least 0"),
     ],
 )
@@ -129,6 +153,45 @@ def test_a_wrong_value_is_told_by_name(
     assert told.startswith(name)
     assert takes in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "got"),
+    [
+        ("API_KEY", "my hunter2", "'…'"),
+        ("REDIS_URL", "redis://user:hunter2@h:port/0", "'redis://…@h:port/0'"),
+        ("REDIS_URL", "redis://h:port/0?password=hunter2", "'redis://h:port/0?…'"),
+        ("REDIS_URL", "redis://user:hunter2@h/abc?db=1", "'redis://…@h/abc?…'"),
+        ("REDIS_URL", "redis://h:port/0?password=a@hunter2", "'redis://…'"),
+        ("REDIS_URL", "redis://:hunter2?b@h", "'redis://…'"),
+        ("REDIS_URL", "user:hunter2@h:6379", "'…@h:6379'"),
+        ("JWKS_URL", "https://user:hunter2@h/keys", "'https://…@h/keys'"),
+        ("JWKS_URL", "http://h:port/keys?key=hunter2", "'http://h:port/keys?…'"),
+    ],
+)
+def test_an_error_shows_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, got: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        load(tmp_path, monkeypatch, **{name: value})
+    assert str(ended.value).startswith(f"{name}: got {got}; it takes ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "REDIS://[::1]:6379/",
+        "redis://user:p%40ss@h:1/12?socket_keepalive=yes",
+        "rediss://h/0?ssl_ca_certs=/etc/ca.pem",
+        "unix:///run/redis.sock?db=2",
+        "unix://user:password@/run/redis.sock",
+    ],
+)
+def test_a_redis_url_may_have_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    assert load(tmp_path, monkeypatch, REDIS_URL=url).redis_url == url
 
 
 @pytest.mark.parametrize("missing", [{"JWKS_URL"}, {"JWT_AUDIENCE"}, {"JWKS_URL", "JWT_ISSUER"}])

@@ -12,6 +12,8 @@ import jwt
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis.asyncio import BlockingConnectionPool
+from redis.exceptions import RedisError
 
 from .names import ROOM_RULE, RoomName
 
@@ -62,22 +64,39 @@ def _network(value: str) -> str:
 
 
 def _redis_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
-        raise ValueError("it is no address of Redis")
-    _ = parts.port  # raises if it is none
+    try:
+        # Making a connection opens none, but fails for options that redis-py does not know.
+        BlockingConnectionPool.from_url(value).make_connection()  # type: ignore[no-untyped-call]
+    except (AttributeError, TypeError, RedisError) as error:
+        raise ValueError("it has unknown options") from error
+    return value
+
+
+def _http_url(value: str) -> str:
+    _ = urlsplit(value).port  # raises if it is none
     return value
 
 
 _ANY_LABEL = "://*."
-_HTTP_URL = r"^https?://[^\s/?#@]+(/[^\s#]*)?$"
+_HTTP_URL = r"^https?://[^\s/?#@:][^\s/?#@]*(/[^\s#]*)?$"
+# redis-py takes more, and connects to another place or database than was meant.
+_REDIS_URL = (
+    r"^(?i:rediss?)://([^/?#]*@)?[^\s/?#@:][^\s/?#@]*(/[0-9]{0,9})?/?(\?.*)?$"
+    r"|^(?i:unix)://([^/?#]*@)?/.+$"
+)
+_BEARABLE = r"^[!-~]*$"
+_MOST = 2**31 - 1
 _HOST = r"^(\*|\.?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$"
 
 Switch = Annotated[bool, Accepts("true or false")]
-FromZero = Annotated[int, Field(ge=0), Accepts("a whole number of at least 0")]
-FromOne = Annotated[int, Field(ge=1), Accepts("a whole number of at least 1")]
+FromZero = Annotated[
+    int, Field(ge=0, le=_MOST), Accepts(f"a whole number of at least 0, at most {_MOST}")
+]
+FromOne = Annotated[
+    int, Field(ge=1, le=_MOST), Accepts(f"a whole number of at least 1, at most {_MOST}")
+]
 Port = Annotated[int, Field(ge=0, le=65535), Accepts("0 to 65535; 0 is any free port")]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), Accepts("a number of at least 0")]
+Seconds = Annotated[float, Field(ge=0, le=86_400), Accepts("a number of at least 0, at most 86400")]
 # Values with commas between them.
 Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split)]
 Rooms = Annotated[Listed[RoomName], Accepts(f"room names, comma-separated, each {ROOM_RULE}")]
@@ -98,20 +117,24 @@ Hosts = Annotated[
 ]
 
 Readers = Annotated[Literal["loopback", "anyone", "key"], Accepts("loopback, anyone or key")]
-JwksUrl = Annotated[str | None, Field(pattern=_HTTP_URL), Accepts("an https:// or http:// URL")]
+JwksUrl = Annotated[
+    Annotated[str, Field(pattern=_HTTP_URL), AfterValidator(_http_url)] | None,
+    Accepts("an https:// or http:// URL"),
+]
 Text = Annotated[str, Accepts("any text")]
 RedisPrefix = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"), Accepts("1 to 64 of A-Z a-z 0-9 _ . : -")
 ]
 RedisUrl = Annotated[
-    Annotated[str, AfterValidator(_redis_url)] | None,
-    Accepts("redis://user:password@host:6379/0, rediss:// for TLS, or unix://path"),
+    Annotated[str, Field(pattern=_REDIS_URL), AfterValidator(_redis_url)] | None,
+    Accepts("redis://user:password@host:6379/0, rediss:// for TLS, or unix:///path"),
 ]
 
 # RFC 7518 asks of HS256 for a key as long as its hash.
 _SAFE_KEY_BYTES = 32
 _PROVIDER = ("JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE")
-_PASSWORD = re.compile("//.*@")
+# What comes before an @ or behind a ?; all but the scheme where it is unclear which is which.
+_SECRETS = re.compile(r"^([a-z+]+://)?(.*\?.*@.*|.*(?=@))|(?<=\?).+", re.DOTALL)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -149,8 +172,9 @@ class ServiceConfig(BaseSettings):
         description="signs tokens; without it, a random one per start; required with `DEBUG` off",
         repr=False,
     )
-    api_key: Annotated[str | None, Accepts("any text")] = Field(
+    api_key: Annotated[str | None, Accepts("ASCII letters, digits and signs, no blanks")] = Field(
         None,
+        pattern=_BEARABLE,
         description="what trusted callers present to the HTTP API; unset: those calls answer 401",
         repr=False,
     )
@@ -268,8 +292,9 @@ def _worded(kind: type[ServiceConfig], error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     field = kind.model_fields[name]
     words = (f"it takes {one.words}" for one in field.metadata if isinstance(one, Accepts))
-    got = _PASSWORD.sub("//…@", repr(error["input"]))
-    return f"{name.upper()}: got {got}; {next(words, error['msg'])}"
+    is_secret = not field.repr and not name.endswith("_url")
+    got = "…" if is_secret else _SECRETS.sub(r"\1…", str(error["input"]))
+    return f"{name.upper()}: got {got!r}; {next(words, error['msg'])}"
 
 
 def is_loopback(host: str) -> bool:
