@@ -1,6 +1,7 @@
 """Which pages may connect and call, and under which names the service answers."""
 
 import logging
+import re
 from collections.abc import Callable
 
 import pytest
@@ -128,6 +129,72 @@ async def test_errors_can_be_read_by_pages_of_allowed_origins(
             "POST", TOKENS, headers={"Origin": origin}, content=b"x" * 2_000_000
         )
         assert (large.status_code, large.headers[ALLOW_ORIGIN]) == (413, origin)
+
+
+HANDSHAKE_LINES = [
+    "Sec-WebSocket-Version: 8",
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 13",
+    "Sec-WebSocket-Version:",
+    "Sec-WebSocket-Key: short",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    "Sec-WebSocket-Key:",
+]
+HEAD_LINES = [
+    "Host: b",
+    "Content-Length: -1",
+    "Content-Length: 1\r\nContent-Length: 1",
+    "Transfer-Encoding: gzip",
+    "Transfer-Encoding: chunked\r\nContent-Length: 1",
+    "X: a\r\n b",
+    f"X: {'x' * 33_000}",
+]
+
+
+def refused_requests() -> list[str]:
+    """Return requests that are refused before the application; `ORIGIN` stands for header lines."""
+    requests = []
+    for line in HANDSHAKE_LINES:
+        lines = HANDSHAKE.format("a").splitlines()
+        kept = [one for one in lines if one and not one.startswith(line.partition(":")[0])]
+        requests.append("\r\n".join([*kept, line, "ORIGIN", ""]))
+    start = "POST /rooms HTTP/1.1\r\n"
+    for line in HEAD_LINES:
+        head = f"{start}Host: a\r\n"
+        requests += [f"{head}{line}\r\nORIGIN\r\n", f"{head}ORIGIN{line}\r\n\r\n"]
+    targets = ("/é", "x y")
+    requests += [f"GET {target} HTTP/1.1\r\nHost: a\r\nORIGIN\r\n" for target in targets]
+    return [*requests, f"{start}ORIGIN\r\n"]
+
+
+@pytest.mark.parametrize("refused", refused_requests())
+async def test_a_refusal_of_the_server_can_be_read_by_pages_of_allowed_origins(
+    start: Start,
+    make_manager: MakeManager,
+    caplog: pytest.LogCaptureFixture,
+    refused: str,
+) -> None:
+    origin = "https://www.example.org"
+    line, other = f"Origin: {origin}\r\n", "Origin: https://evil.example\r\n"
+    async with start(make_manager(allowed_origins=origin)) as service:
+        for lines, allowed in ((line, [origin]), (other, []), ("", []), (line * 2, [])):
+            async with service.opened(refused.replace("ORIGIN", lines)) as (reader, _):
+                head = (await within("the head", reader.readuntil(b"\r\n\r\n"))).decode()
+            assert head.startswith("HTTP/1.1 400 ")
+            assert re.findall(r"(?i)access-control-allow-origin: (.*)\r", head) == allowed
+            assert re.findall(r"(?i)\nvary: (.*)\r", head) == ["Origin"]
+    caplog.clear()
+
+
+@pytest.mark.parametrize("text", ["GET x y HTTP/1.1\r\nOrigin: https://a\r\n\r\n", "\0\r\n\r\n"])
+async def test_a_refusal_says_nothing_of_origins_where_no_other_is_allowed(
+    service: Service, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    async with service.opened(text) as (reader, _):
+        head = (await within("the head", reader.readuntil(b"\r\n\r\n"))).decode().lower()
+    assert head.startswith("http/1.1 400 ")
+    assert "vary" not in head
+    assert "access-control" not in head
+    caplog.clear()
 
 
 @pytest.mark.parametrize(

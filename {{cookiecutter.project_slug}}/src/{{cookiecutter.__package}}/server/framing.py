@@ -47,6 +47,8 @@ class Framing(ServerProtocol):
         super().__init__(**options)
         # What followed a faulty frame in the same read, or the head of one that is too big.
         self.behind_fault = b""
+        # What a refusal bears so that a page of an allowed origin can read it.
+        self.cors: list[tuple[bytes, bytes]] = []
         self._counted = 0
         self._is_text = False
         self._decoder = codecs.getincrementaldecoder("utf-8")()
@@ -99,8 +101,8 @@ class Framing(ServerProtocol):
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = "application/json"
         response.headers["Sec-WebSocket-Version"] = "13"
-        for name, value in SAFE_HEADERS:
-            response.headers[name.decode()] = value.decode()
+        for name, value in (*SAFE_HEADERS, *self.cors):
+            response.headers[name.decode()] = value.decode("latin-1")
         return response
 
     def parse(self) -> Generator[None]:

@@ -11,13 +11,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .lingering import Lingering, cancel
 from .middleware import SAFE_HEADERS
+from .origins import Headers, Origins
 from .socket_protocol import SocketProtocol
 
 _BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
     b"Content-Length: 49\r\n%s\r\n"
     b'{"detail":"This is no request that can be read."}'
-) % b"".join(b"%s: %s\r\n" % one for one in SAFE_HEADERS)
+)
+# In a head that the parser has not read to its end.
+_ORIGIN = re.compile(rb"\norigin:[ \t]*(.*?)[ \t]*\r", re.IGNORECASE)
 _LARGEST_HEAD = 32_768
 # What each header line has besides its name and value.
 _BETWEEN = len(": \r\n")
@@ -116,7 +119,12 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request in the form that all errors have."""
-        self.transport.write(_BAD_REQUEST)
+        headers = self.headers or []
+        if not self._head_is_complete:
+            head = self._received.partition(b"\r\n\r\n")[0] + b"\r"
+            headers = [(b"origin", origin) for origin in _ORIGIN.findall(head)] or headers
+        lines = (b"%s: %s\r\n" % one for one in (*SAFE_HEADERS, *self._cors(headers)))
+        self.transport.write(_BAD_REQUEST % b"".join(lines))
         self._is_complete = False
         self.end_answer()
 
@@ -161,6 +169,7 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
         protocol = SocketProtocol(self.config, self.server_state, self.app_state)
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
+        protocol.conn.cors = self._cors(self.headers)
         protocol.connect(self._target, self.headers)
         if behind := self._received[_parsed_bytes() :]:
             protocol.data_received(behind)
@@ -186,6 +195,10 @@ class RequestProtocol(Lingering, HttpToolsProtocol):
     def _get_upgrade(self) -> bytes:
         # The parser has seen to `Connection`; of several lines uvicorn takes the last alone.
         return b",".join(self._values(b"upgrade")).lower()
+
+    def _cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+        manager = self.app_state.get("manager")
+        return Origins(manager.config).cors(headers) if manager else []
 
     def _values(self, name: bytes) -> list[bytes]:
         return [value for key, value in self.headers if key == name]

@@ -120,9 +120,6 @@ class SocketGuard:
         return _WRONG_ORIGIN
 
     def _with_cors(self, headers: Headers, send: Send) -> Send:
-        if not self._config.allowed_origins:
-            return send
-
         cors = self._origins.cors(headers)
 
         async def send_with_cors(event: Event) -> None:

@@ -30,6 +30,8 @@ class Origins:
 
     def cors(self, headers: Headers) -> list[tuple[bytes, bytes]]:
         """Return what an answer must bear so that a page of an allowed origin can read it."""
+        if not self._allowed:
+            return []
         origin = header(headers, b"origin") or ""
         vary = (b"vary", b"Origin")
         if not self._is_allowed(origin):
