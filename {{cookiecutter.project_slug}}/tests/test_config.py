@@ -252,12 +252,20 @@ def test_production_takes_a_key_of_its_own(
         load(tmp_path, monkeypatch, DEBUG="false", SECRET_KEY=good)
 
 
+PROVIDER = {
+    "jwks_url": "https://id.example.org/keys",
+    "jwt_issuer": "https://id.example.org",
+    "jwt_audience": "rooms",
+}
+
+
 @pytest.mark.parametrize(
     ("settings", "warned"),
     [
         ({}, []),
         ({"secret_key": "k" * 31}, ["SECRET_KEY"]),
         ({"api_key": None, "guests": False}, ["API_KEY"]),
+        ({"api_key": None, "guests": False, **PROVIDER}, []),
         ({"host": "0.0.0.0"}, ["HOST"]),  # noqa: S104 (what is warned of)
         ({"host": "www.example.org"}, ["HOST"]),
         ({"host": "localhost"}, []),

@@ -263,7 +263,7 @@ class ServiceConfig(BaseSettings):
             found.append("SECRET_KEY is not set: tokens are good for this start only")
         elif len(self.secret_key.encode()) < _SAFE_KEY_BYTES:
             found.append(f"SECRET_KEY has fewer than {_SAFE_KEY_BYTES} bytes: it can be guessed")
-        if self.api_key is None and not self.guests:
+        if self.api_key is None and self.jwks_url is None and not self.guests:
             found.append("API_KEY is not set and GUESTS is off: nobody can get a token here")
         if "*" in self.allowed_origins and not self.debug:
             found.append("ALLOWED_ORIGINS is *: pages of every origin may connect")
