@@ -159,11 +159,11 @@ MUTANTS = [
         [
             replace(
                 "Entrance._open",
-                "self._answer(connection, welcome)\n"
+                "self.answer(connection, welcome)\n"
                 "record_join(connection)\n"
-                "await self._handling.connected(connection, first=first)",
-                "await self._handling.connected(connection, first=first)\n"
-                "self._answer(connection, welcome)\n"
+                "await self.handling.connected(connection, first=first)",
+                "await self.handling.connected(connection, first=first)\n"
+                "self.answer(connection, welcome)\n"
                 "record_join(connection)",
             )
         ],

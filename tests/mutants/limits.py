@@ -31,7 +31,7 @@ MUTANTS = [
     ),
     Mutant(
         "binary frames are ignored",
-        [remove("InboundFrames.take", "self._finish(connection, Close.BINARY_FRAME)")],
+        [remove("InboundFrames.take", "self.finish(connection, Close.BINARY_FRAME)")],
         ending("BINARY_FRAME"),
     ),
     Mutant(

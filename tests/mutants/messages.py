@@ -104,7 +104,7 @@ MUTANTS = [
     ),
     Mutant(
         "the sender of a message learns nothing if Redis is away",
-        [remove("InboundFrames._say", "self._answer(...)")],
+        [remove("InboundFrames._say", "self.answer(...)")],
         "contract/test_processes.py::test_redis_away_is_told_and_what_was_said_then_arrives",
     ),
     Mutant(

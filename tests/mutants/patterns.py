@@ -14,8 +14,8 @@ MUTANTS = [
         [
             replace(
                 "Entrance.admit",
-                "await self._handling.authorize(connection, handshake)",
-                "await self._streams.attach(room, connection)\n...",
+                "await self.handling.authorize(connection, handshake)",
+                "await self.streams.attach(room, connection)\n...",
             )
         ],
         f"{_PATTERNS}::test_who_is_refused_makes_no_room",

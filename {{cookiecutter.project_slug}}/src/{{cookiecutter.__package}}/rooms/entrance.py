@@ -1,6 +1,7 @@
 """How an accepted client comes into a room: identified, admitted, joined, welcomed."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from .auth.handshake import Handshake
 from .auth.identities import Authenticator, identify
@@ -22,29 +23,18 @@ FindRoom = Callable[[str], Awaitable[Room | None]]
 Answer = Callable[[Connection, frames.Frame], None]
 
 
+@dataclass(frozen=True, slots=True)
 class Entrance:
     """Lets clients in, with what the manager hands in. `run` goes around the authenticators."""
 
-    def __init__(  # noqa: PLR0913 (what it asks and tells)
-        self,
-        config: ServiceConfig,
-        clock: Clock,
-        authenticators: Sequence[Authenticator],
-        streams: StreamKeeper,
-        handling: Handling,
-        *,
-        find_room: FindRoom,
-        answer: Answer,
-        run: RunContext,
-    ) -> None:
-        self._config = config
-        self._clock = clock
-        self._authenticators = authenticators
-        self._streams = streams
-        self._handling = handling
-        self._find_room = find_room
-        self._answer = answer
-        self._run = run
+    config: ServiceConfig
+    clock: Clock
+    authenticators: Sequence[Authenticator]
+    streams: StreamKeeper
+    handling: Handling
+    find_room: FindRoom
+    answer: Answer
+    run: RunContext
 
     async def admit(self, connection: Connection, handshake: Handshake) -> None:
         """Let a client in.
@@ -55,26 +45,26 @@ class Entrance:
         """
         if handshake.refusal:
             raise CloseConnection(handshake.refusal)
-        room = await self._find_room(connection.room)
+        room = await self.find_room(connection.room)
         if room is None:
             raise CloseConnection(Close.ROOM_NOT_FOUND)
-        async with self._run():
-            admission = await identify(room, handshake, self._authenticators, self._clock)
+        async with self.run():
+            admission = await identify(room, handshake, self.authenticators, self.clock)
         connection.admit(admission, announced=room.presence)
-        await self._handling.authorize(connection, handshake)
+        await self.handling.authorize(connection, handshake)
         if connection.ending:
             return
-        stream = await self._streams.attach(room, connection)
+        stream = await self.streams.attach(room, connection)
         if connection.ending:
-            self._streams.detach(connection)
+            self.streams.detach(connection)
             return
         connection.join()
         try:
-            first = await stream.join(connection, room.capacity or self._config.room_capacity)
+            first = await stream.join(connection, room.capacity or self.config.room_capacity)
         finally:
             # It may have left before it had joined.
             if connection.ending:
-                await self._streams.leave(connection)
+                await self.streams.leave(connection)
         if not connection.ending:
             connection.expire_at(admission.identity.expires)
             await self._open(connection, stream, handshake, first=first)
@@ -90,7 +80,7 @@ class Entrance:
             return
         recovered = None if after is None else position is not None and page.follows(position)
         if position is None or not recovered:
-            last = min(handshake.last, self._config.history)
+            last = min(handshake.last, self.config.history)
             page = await stream.read(latest(page.newest, last)) if last else Page(page.newest, [])
             position = before(page)
         members = sorted(stream.members.names | {connection.user}) if stream.room.presence else None
@@ -102,8 +92,8 @@ class Entrance:
             recovered=recovered,
         )
         connection.open()
-        self._answer(connection, welcome)
+        self.answer(connection, welcome)
         record_join(connection)
-        await self._handling.connected(connection, first=first)
+        await self.handling.connected(connection, first=first)
         if not connection.ending:
             await stream.follow(connection, position, page)
