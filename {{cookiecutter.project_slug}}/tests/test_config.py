@@ -53,6 +53,21 @@ def test_lists_are_comma_separated(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_mapped_proxies_are_the_ipv4_addresses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = "::ffff:127.0.0.1, ::ffff:10.0.0.0/104, ::1, 2001:db8::/32, ::/0, 10.0.0.7"
+    config = load(tmp_path, monkeypatch, FORWARDED_ALLOW_IPS=written)
+    assert config.forwarded_allow_ips == (
+        "127.0.0.1/32",
+        "10.0.0.0/8",
+        "::1/128",
+        "2001:db8::/32",
+        "::/0",
+        "10.0.0.7/32",
+    )
+
+
 def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     production = {"DEBUG": "false", "SECRET_KEY": "k" * 32}
     assert not load(tmp_path, monkeypatch, **production).guests

@@ -60,7 +60,13 @@ def _origin(value: str) -> str:
 
 
 def _network(value: str) -> str:
-    return value if value == "*" else str(ipaddress.ip_network(value))
+    if value == "*":
+        return value
+    network = ipaddress.ip_network(value)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return str(network)
+    return f"{mapped}/{network.prefixlen - _MAPPED_BITS}"
 
 
 def _redis_url(value: str) -> str:
@@ -78,6 +84,8 @@ def _http_url(value: str) -> str:
 
 
 _ANY_LABEL = "://*."
+# Of an IPv6 address, those before the IPv4 address that it maps.
+_MAPPED_BITS = 96
 _HTTP_URL = r"^https?://[^\s/?#@:][^\s/?#@]*(/[^\s#]*)?$"
 # redis-py takes more, and connects to another place or database than was meant.
 _REDIS_URL = (
