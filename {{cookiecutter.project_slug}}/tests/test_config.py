@@ -53,6 +53,26 @@ def test_lists_are_comma_separated(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
 
 
+@pytest.mark.parametrize(
+    ("origin", "sent"),
+    [
+        ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
+        ("http://[2001:DB8::1]:80", "http://[2001:db8::1]"),
+        ("http://[::ffff:A00:7]", "http://[::ffff:a00:7]"),
+        ("https://a_b-c.example.org.", "https://a_b-c.example.org."),
+        ("https://*.example.org:8443", "https://*.example.org:8443"),
+        ("https://10.example.org", "https://10.example.org"),
+        ("https://Grösse.example", "https://xn--grsse-kua.example"),
+        ("https://xn--strae-oqa.de", "https://xn--strae-oqa.de"),
+        ("tauri://localhost", "tauri://localhost"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_send_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str, sent: str
+) -> None:
+    assert load(tmp_path, monkeypatch, ALLOWED_ORIGINS=origin).allowed_origins == (sent,)
+
+
 def test_mapped_proxies_are_the_ipv4_addresses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +153,28 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                 "wss://example.org",
                 "**",
                 "https://",
+                "https://exa mple.org",
+                "http://[::0001]",
+                "http://[::ffff:10.0.0.7]",
+                "http://[fe80::1%25eth0]",
+                "http://127.1",
+                "http://127.0.0.1.",
+                "http://010.0.0.1",
+                "http://0x7f000001",
+                "https://\uff11\uff12\uff17.1",
+                "https://%41.org",
+                "https://a.b\\c",
+                "https://a<b",
+                'https://a"b',
+                "https://a.b|c",
+                "https://a..b",
+                "https://*.127.0.0.1",
+                "https://*.[::1]",
+                "https://straße.de",
+                "https://STRAẞE.de",
+                "https://νίκος.gr",
+                "https://a\u200db.org",
+                "https://a\u200cb.org",
             )
         ),
         ("ALLOWED_HOSTS", "http://www.example.org", ".example.org"),

@@ -52,11 +52,31 @@ def _origin(value: str) -> str:
         return value
     exact = value.replace(_ANY_LABEL, "://", 1)
     host = exact.partition("://")[2]
+    if _OTHER_IN_BROWSERS.intersection(host):
+        raise ValueError(f"{value} is another name for browsers")
     normal = normal_origin(exact.replace(host, host.encode("idna").decode()) if host else exact)
     # No browser sends the others as an origin.
-    if normal is None or "*" in normal or normal.startswith(("ws://", "wss://")):
+    if normal is None or normal.startswith(("ws://", "wss://")):
         raise ValueError(f"{value} is no origin")
+    if _is_address(urlsplit(normal).hostname or "") and exact != value:
+        raise ValueError(f"{value} has an address below a wildcard")
     return normal if exact == value else normal.replace("://", _ANY_LABEL, 1)
+
+
+def _is_address(host: str) -> bool:
+    """Whether an origin's host is an IP address; ValueError if browsers write it otherwise."""
+    if ":" in host:
+        ip = ipaddress.IPv6Address(host)
+        # Python writes mapped addresses with dots, browsers do not.
+        if set(".%").intersection(host) or (not ip.ipv4_mapped and str(ip) != host):
+            raise ValueError(f"{host} is {ip}")
+    elif _ENDS_IN_NUMBER.search(host):
+        ipaddress.IPv4Address(host)
+    elif _NAME.fullmatch(host):
+        return False
+    else:
+        raise ValueError(f"{host} is no name")
+    return True
 
 
 def _network(value: str) -> str:
@@ -84,6 +104,11 @@ def _http_url(value: str) -> str:
 
 
 _ANY_LABEL = "://*."
+# Python's IDNA 2003 makes other names of these than browsers do.
+_OTHER_IN_BROWSERS = set("ßẞς\u200c\u200d")
+# What browsers read as an IPv4 address.
+_ENDS_IN_NUMBER = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)\.?$")
+_NAME = re.compile(r"[a-z0-9_.-]+")
 # Of an IPv6 address, those before the IPv4 address that it maps.
 _MAPPED_BITS = 96
 _HTTP_URL = r"^https?://[^\s/?#@:][^\s/?#@]*(/[^\s#]*)?$"
@@ -112,7 +137,7 @@ Origins = Annotated[
     Listed[Annotated[str, AfterValidator(_origin)]],
     Accepts(
         "origins, comma-separated: https://www.example.org, https://*.example.org for one level "
-        "of names, capacitor://localhost, null, or * for all"
+        "of names, capacitor://localhost, null, or * for all; names with ß, ς or joiners as xn--…"
     ),
 ]
 Networks = Annotated[
