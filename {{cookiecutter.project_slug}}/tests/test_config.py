@@ -10,8 +10,8 @@ from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.rooms.config import (
     ServiceConfig,
     load_config,
-    normal_origin,
 )
+from {{cookiecutter.__package}}.rooms.urls import normal_origin
 from {{cookiecutter.__package}}.web.about import PACKAGE
 
 from .configs import clean_environment, make_config

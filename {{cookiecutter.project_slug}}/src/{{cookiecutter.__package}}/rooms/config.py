@@ -6,15 +6,13 @@ import secrets
 import sys
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 import jwt
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from redis.asyncio import BlockingConnectionPool
-from redis.exceptions import RedisError
 
+from . import urls
 from .names import ROOM_RULE, RoomName
 
 
@@ -29,94 +27,10 @@ T = TypeVar("T")
 ConfigT = TypeVar("ConfigT", bound="ServiceConfig")
 
 
-def normal_origin(origin: str) -> str | None:
-    """Write an origin as browsers do: lower case, without the scheme's own port; None if none."""
-    try:
-        parts = urlsplit(origin)
-        port = parts.port
-    except ValueError:
-        return None
-    if "@" in parts.netloc or not parts.hostname or origin.partition("://")[2] != parts.netloc:
-        return None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    own_port = port in (None, _PORTS.get(parts.scheme))
-    return f"{parts.scheme}://{host}" if own_port else f"{parts.scheme}://{host}:{port}"
-
-
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _origin(value: str) -> str:
-    if value in {"*", "null"}:
-        return value
-    exact = value.replace(_ANY_LABEL, "://", 1)
-    host = exact.partition("://")[2]
-    if _OTHER_IN_BROWSERS.intersection(host):
-        raise ValueError(f"{value} is another name for browsers")
-    normal = normal_origin(exact.replace(host, host.encode("idna").decode()) if host else exact)
-    # No browser sends the others as an origin.
-    if normal is None or normal.startswith(("ws://", "wss://")):
-        raise ValueError(f"{value} is no origin")
-    if _is_address(urlsplit(normal).hostname or "") and exact != value:
-        raise ValueError(f"{value} has an address below a wildcard")
-    return normal if exact == value else normal.replace("://", _ANY_LABEL, 1)
-
-
-def _is_address(host: str) -> bool:
-    """Whether an origin's host is an IP address; ValueError if browsers write it otherwise."""
-    if ":" in host:
-        ip = ipaddress.IPv6Address(host)
-        # Python writes mapped addresses with dots, browsers do not.
-        if set(".%").intersection(host) or (not ip.ipv4_mapped and str(ip) != host):
-            raise ValueError(f"{host} is {ip}")
-    elif _ENDS_IN_NUMBER.search(host):
-        ipaddress.IPv4Address(host)
-    elif _NAME.fullmatch(host):
-        return False
-    else:
-        raise ValueError(f"{host} is no name")
-    return True
-
-
-def _network(value: str) -> str:
-    if value == "*":
-        return value
-    network = ipaddress.ip_network(value)
-    mapped = getattr(network.network_address, "ipv4_mapped", None)
-    if mapped is None or network.prefixlen < _MAPPED_BITS:
-        return str(network)
-    return f"{mapped}/{network.prefixlen - _MAPPED_BITS}"
-
-
-def _redis_url(value: str) -> str:
-    try:
-        # Making a connection opens none, but fails for options that redis-py does not know.
-        BlockingConnectionPool.from_url(value).make_connection()  # type: ignore[no-untyped-call]
-    except (AttributeError, TypeError, RedisError) as error:
-        raise ValueError("it has unknown options") from error
-    return value
-
-
-def _http_url(value: str) -> str:
-    _ = urlsplit(value).port  # raises if it is none
-    return value
-
-
-_ANY_LABEL = "://*."
-# Python's IDNA 2003 makes other names of these than browsers do.
-_OTHER_IN_BROWSERS = set("ßẞς\u200c\u200d")
-# What browsers read as an IPv4 address.
-_ENDS_IN_NUMBER = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)\.?$")
-_NAME = re.compile(r"[a-z0-9_.-]+")
-# Of an IPv6 address, those before the IPv4 address that it maps.
-_MAPPED_BITS = 96
-_HTTP_URL = r"^https?://[^\s/?#@:][^\s/?#@]*(/[^\s#]*)?$"
-# redis-py takes more, and connects to another place or database than was meant.
-_REDIS_URL = (
-    r"^(?i:rediss?)://([^/?#]*@)?[^\s/?#@:][^\s/?#@]*(/[0-9]{0,9})?/?(\?.*)?$"
-    r"|^(?i:unix)://([^/?#]*@)?/.+$"
-)
 _BEARABLE = r"^[!-~]*$"
 _MOST = 2**31 - 1
 _HOST = r"^(\*|\.?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$"
@@ -134,14 +48,14 @@ Seconds = Annotated[float, Field(ge=0, le=86_400), Accepts("a number of at least
 Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split)]
 Rooms = Annotated[Listed[RoomName], Accepts(f"room names, comma-separated, each {ROOM_RULE}")]
 Origins = Annotated[
-    Listed[Annotated[str, AfterValidator(_origin)]],
+    Listed[Annotated[str, AfterValidator(urls.origin)]],
     Accepts(
         "origins, comma-separated: https://www.example.org, https://*.example.org for one level "
         "of names, capacitor://localhost, null, or * for all; names with ß, ς or joiners as xn--…"
     ),
 ]
 Networks = Annotated[
-    Listed[Annotated[str, AfterValidator(_network)]],
+    Listed[Annotated[str, AfterValidator(urls.network)]],
     Accepts("addresses and networks, comma-separated, each like 10.0.0.7 or 10.0.0.0/8; or *"),
 ]
 Hosts = Annotated[
@@ -151,7 +65,7 @@ Hosts = Annotated[
 
 Readers = Annotated[Literal["loopback", "anyone", "key"], Accepts("loopback, anyone or key")]
 JwksUrl = Annotated[
-    Annotated[str, Field(pattern=_HTTP_URL), AfterValidator(_http_url)] | None,
+    Annotated[str, AfterValidator(urls.http_url)] | None,
     Accepts("an https:// or http:// URL"),
 ]
 Text = Annotated[str, Accepts("any text")]
@@ -159,7 +73,7 @@ RedisPrefix = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"), Accepts("1 to 64 of A-Z a-z 0-9 _ . : -")
 ]
 RedisUrl = Annotated[
-    Annotated[str, Field(pattern=_REDIS_URL), AfterValidator(_redis_url)] | None,
+    Annotated[str, AfterValidator(urls.redis_url)] | None,
     Accepts("redis://user:password@host:6379/0, rediss:// for TLS, or unix:///path"),
 ]
 
@@ -168,7 +82,6 @@ _SAFE_KEY_BYTES = 32
 _PROVIDER = ("JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE")
 # What comes before an @ or behind a ?; all but the scheme where it is unclear which is which.
 _SECRETS = re.compile(r"^([a-z+]+://)?(.*\?.*@.*|.*(?=@))|(?<=\?).+", re.DOTALL)
-_PORTS = {"http": 80, "https": 443}
 
 
 class ServiceConfig(BaseSettings):

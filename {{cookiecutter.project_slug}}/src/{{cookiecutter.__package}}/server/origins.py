@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from ..rooms.config import ServiceConfig, normal_origin
+from ..rooms.config import ServiceConfig
+from ..rooms.urls import normal_origin
 from .handshake import header
 
 Headers = Iterable[tuple[bytes, bytes]]
