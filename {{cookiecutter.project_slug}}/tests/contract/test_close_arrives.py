@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame
 
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
+from {{cookiecutter.__package}}.rooms.metrics import CLIENT_LEFT
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.server.framing import Answer, Framing
 from {{cookiecutter.__package}}.server.http_protocol import RequestProtocol
@@ -25,6 +26,7 @@ from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 from ..serving import Start
 from ..waiting import LIMIT_SECONDS, until, within
 from . import server
+from .counts import since, told
 from .server import serve
 from .service import KEY, Endpoint, Service
 
@@ -50,17 +52,21 @@ def large(size: int) -> bytes:
     return head(size) + bytes(size)
 
 
+def handshake(address: str) -> bytes:
+    """Ask to join the lobby."""
+    return (
+        f"GET /ws/lobby HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    ).encode()
+
+
 @contextmanager
 def joined(address: str) -> Iterator[socket.socket]:
     """Join by a socket that reads only when it is asked to."""
     host, _, port = address.partition(":")
     with socket.create_connection((host, int(port)), timeout=LIMIT_SECONDS) as client:
-        request = (
-            f"GET /ws/lobby HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n"
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        client.sendall(request.encode())
+        client.sendall(handshake(address))
         answered = b""
         while b'"recovered"' not in answered:
             answered += client.recv(65_536)
@@ -135,6 +141,49 @@ async def test_a_message_in_front_of_a_fault_is_said(
         await ann.expect_message("hello")
         await ann.expect("left")
         assert close_code(await within("the close", answered)) == code
+
+
+PING_FRAME = b'{"type":"ping"}'
+ASKED = bytes([0x81, 0x80 | len(PING_FRAME)]) + MASK + PING_FRAME
+
+
+@pytest.mark.usefixtures("short_silence")
+@pytest.mark.parametrize(
+    ("fault", "code", "row"),
+    [
+        (b"\x82\x80" + MASK, 1003, "BINARY_FRAME"),
+        (large(70_000) + CLOSE, 1009, "TOO_BIG"),
+        (large(70_000), 1009, "TOO_BIG"),
+        (b"\xc1\x80" + MASK, 1002, CLIENT_LEFT),
+        (b"\x81\x00", 1002, CLIENT_LEFT),
+        (CODE_999, 1002, CLIENT_LEFT),
+        (NO_UTF8 + CLOSE, 1007, "INVALID_UTF8"),
+        (NO_UTF8, 1007, "INVALID_UTF8"),
+    ],
+    ids=["binary", "big, close", "big", "rsv", "unmasked", "code 999", "utf8, close", "utf8"],
+)
+async def test_what_came_before_a_fault_is_answered_before_the_close(
+    service: Service, fault: bytes, code: int, row: str
+) -> None:
+    before = told()
+    sending = asyncio.to_thread(write_then_read, service.address, SAID + ASKED + fault)
+    answered = await within("the close", sending)
+    await until("nobody to be there", lambda: service.has(0))
+    assert since(before)[row] == 1
+    assert close_code(answered) == code
+    assert answered.count(b'"body":"hello"') == 1
+    assert answered.index(b'"body":"hello"') < answered.index(b'{"type":"pong"}')
+
+
+@pytest.mark.usefixtures("short_silence")
+async def test_a_fault_in_the_segment_of_the_handshake_is_told_behind_the_welcome(
+    service: Service,
+) -> None:
+    async with service.opened() as (reader, writer):
+        writer.write(handshake(service.address) + SAID + RESERVED)
+        answered = await within("the end", reader.read())
+    assert close_code(answered) == 1002
+    assert answered.index(b'"recovered"') < answered.index(b'"body":"hello"')
 
 
 def ends_before_the_answer(address: str) -> bool:
@@ -362,6 +411,37 @@ async def test_an_application_that_sends_after_the_servers_own_close_finds_the_c
         await within("the handshake", reader.readuntil(b"\r\n\r\n"))
         writer.write(RESERVED)
         assert isinstance(await within("an error", raised), OSError)
+
+
+async def test_a_fault_before_the_accept_is_told_after_it(
+    manager: ConnectionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = asyncio.Event()
+    handle = SocketProtocol.handle_parser_exception
+
+    def note(protocol: SocketProtocol) -> None:
+        handle(protocol)
+        parsed.set()
+
+    async def hesitating(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await answer_lifespan(receive, send)
+            return
+        await receive()
+        await within("the fault", parsed.wait())
+        await send({"type": "websocket.accept"})
+        assert (await receive())["code"] == 1002
+
+    monkeypatch.setattr(SocketProtocol, "handle_parser_exception", note)
+    monkeypatch.setattr(SocketProtocol, "silence_seconds", 0.2)
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(serve(hesitating, manager.config))
+        opening = Endpoint(address, manager.tokens).handshake()
+        reader, writer = await stack.enter_async_context(opening)
+        writer.write(RESERVED)
+        head = await within("the handshake", reader.readuntil(b"\r\n\r\n"))
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert close_code(await within("the end", reader.read())) == 1002
 
 
 async def test_an_application_that_refuses_a_handshake_is_heard(

@@ -28,11 +28,13 @@ from {{cookiecutter.__package}}.rooms import (
 )
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.server.run import uvicorn_config
+from {{cookiecutter.__package}}.server.socket_protocol import SocketProtocol
 
 from ..serving import Start
 from ..waiting import within
 from . import server
 from .client import Client as WireClient
+from .counts import since, told
 from .service import KEY, Service
 
 Handled = Callable[..., AbstractAsyncContextManager[Service]]
@@ -312,7 +314,14 @@ async def test_what_a_client_said_is_handled_before_it_is_told_to_have_left(
         await bea.expect("told", what="gone")
 
 
-@pytest.mark.parametrize("fault", ["binary", "too-many"])
+FAULTS = {
+    "binary": Close.BINARY_FRAME,
+    "utf8": Close.INVALID_UTF8,
+    "too-many": Close.TOO_MANY_MESSAGES,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 async def test_who_is_closed_for_what_it_sent_was_heard_before(
     fault: str, handled: Handled
 ) -> None:
@@ -322,6 +331,8 @@ async def test_who_is_closed_for_what_it_sent_was_heard_before(
         await ann.say("said")
         if fault == "binary":
             await ann.send_raw(b"\0")
+        elif fault == "utf8":
+            await ann.socket.send(b"\xff", text=True)
         else:
             for _ in range(30):
                 await ann.send(type="tell", whom="others")
@@ -331,9 +342,28 @@ async def test_who_is_closed_for_what_it_sent_was_heard_before(
         handler.may_go_on.set()
         await ann.expect_message("waited")
         await ann.expect_message("said")
-        close = Close.BINARY_FRAME if fault == "binary" else Close.TOO_MANY_MESSAGES
-        await ann.expect_close(close)
+        await ann.expect_close(FAULTS[fault])
         assert "too late" not in handler.heard
+
+
+async def test_a_close_for_a_fault_waits_for_a_handler_only_so_long(
+    handled: Handled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SocketProtocol, "close_seconds", 0.3)
+    handler = Answers()
+    before = told()
+    async with handled(handler) as service, service.join("bea") as bea:
+        async with service.join("ann") as ann:
+            await bea.expect("joined", user="ann")
+            await ann.send(type="ask", what="wait")
+            await ann.socket.send(b"\xff", text=True)
+            await ann.expect_close(Close.INVALID_UTF8)
+        handler.may_go_on.set()
+        await bea.expect("told", what="waited")
+        await bea.expect_message("waited", "ann")
+        await bea.expect("left", user="ann")
+        await bea.expect("told", what="gone")
+    assert since(before)["INVALID_UTF8"] == 1
 
 
 async def test_a_removal_ends_the_membership_at_once_and_what_waits(handled: Handled) -> None:

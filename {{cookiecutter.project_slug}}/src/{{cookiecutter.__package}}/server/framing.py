@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from websockets.exceptions import InvalidHeader
-from websockets.frames import Frame, Opcode
+from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
 
@@ -47,6 +47,8 @@ class Framing(ServerProtocol):
         super().__init__(**options)
         # What followed a faulty frame in the same read, or the head of one that is too big.
         self.behind_fault = b""
+        # The close for a fault; a code that no frame bears, as long as there is none.
+        self.fault = Close(CloseCode.NO_STATUS_RCVD, "")
         # What a refusal bears so that a page of an allowed origin can read it.
         self.cors: list[tuple[bytes, bytes]] = []
         self._counted = 0
@@ -109,10 +111,22 @@ class Framing(ServerProtocol):
         """Parse frames alone: the server has parsed the request."""
         return super(ServerProtocol, self).parse()
 
+    def fail(self, code: CloseCode | int, reason: str = "") -> None:
+        """Note a fault and parse nothing more; what came before it is handled before the close."""
+        self.fault = Close(code, reason)
+        self.parser = self.discard()
+        next(self.parser)
+
+    def fail_now(self) -> None:
+        """Close for the fault that was noted."""
+        super().fail(self.fault.code, self.fault.reason)
+
     def discard(self) -> Generator[None]:
         """Keep what is behind a fault, as the client's answer may be there."""
         self.behind_fault = bytes(self.reader.buffer)
-        return super().discard()
+        while True:
+            self.reader.discard()
+            yield
 
 
 class Answer:

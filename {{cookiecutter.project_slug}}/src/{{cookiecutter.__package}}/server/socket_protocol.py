@@ -14,7 +14,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 
 from ..rooms.connections.rate import RateLimit
-from ..rooms.protocol.closes import Close
+from ..rooms.protocol.closes import Advice, Close, CloseRow, CloseSpec
 from ..rooms.protocol.frames import Batch, Encoded
 from .framing import MASK_BYTES, Answer, Framing, to_wire
 from .handshake import CLOSED_WITH, WRITE_EXTENSION
@@ -22,6 +22,19 @@ from .lingering import Lingering, cancel
 
 # Between two slices of what one client sent, all others are served.
 _SLICE_BYTES = 4_096
+
+
+class _Fault(CloseRow):
+    """What the table of closes has no row for: it counts as a client that left."""
+
+    CLIENT_LEFT = CloseSpec(CloseCode.PROTOCOL_ERROR, None, Advice.STOP, "A frame is malformed.")
+
+
+_FAULTS: dict[int, CloseRow] = {
+    CloseCode.INVALID_DATA: Close.INVALID_UTF8,
+    CloseCode.MESSAGE_TOO_BIG: Close.TOO_BIG,
+    CloseCode.INTERNAL_ERROR: Close.INTERNAL_ERROR,
+}
 
 
 class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
@@ -45,7 +58,11 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         self._joined = bytearray()
         self._turn: asyncio.Handle | None = None
         self._rate: RateLimit | None = None
-        self._flooded = self._discarding = False
+        self._end: Callable[[CloseRow], None] | None = None
+        # What it ends with, once what came before is handled.
+        self._ends_with: CloseRow | None = None
+        self._discarding = self._answered = False
+        self._late: asyncio.TimerHandle | None = None
         # Whether reading was paused since the last ping.
         self._was_paused = False
         self._answer: Answer | None = None
@@ -97,16 +114,23 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         if self.close_sent:
             # uvicorn would take it for a mistake of the application.
             raise ClientDisconnected
+        fault = self.conn.fault
+        if message["type"] == "websocket.close" and message.get("code") == fault.code:
+            message["reason"] = fault.reason
         await super().send(message)
+        self._look_for_answer(b"")
 
-    def limit_frames(self, rate: RateLimit, exceeded: Callable[[], None]) -> None:
-        """Count all frames from now on; discard what comes after one too many, and say so once."""
+    def limit_frames(self, rate: RateLimit, end: Callable[[CloseRow], None]) -> None:
+        """Count all frames from now on; call `end` once for one too many, or a faulty one.
+
+        What comes after it is discarded.
+        """
         self._rate = rate
-        self._exceeded = exceeded
+        self._end = end
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was not parsed, and cut off nobody."""
-        cancel(self._turn, self._stalled)
+        cancel(self._turn, self._stalled, self._late)
         self._unparsed.clear()
         super().connection_lost(exc)
 
@@ -135,8 +159,8 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
 
     async def receive(self) -> ASGIReceiveEvent:
         """Return the next event; parse or read on once there is no further."""
-        if self._flooded and self.queue.empty():
-            self._tell_of_flood()
+        if self.queue.empty():
+            self._tell_of_end()
         message = await self.queue.get()
         if self.queue.empty():
             self._go_on()
@@ -177,15 +201,16 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
             self.transport.write(pong)
 
     def handle_parser_exception(self) -> None:
-        """Close with the code that the fault has."""
-        fault, row = self.conn.parser_exc, None
-        if isinstance(fault, UnicodeDecodeError):
-            row, self._answer = Close.INVALID_UTF8, Answer(0)
-        elif isinstance(fault, PayloadTooBig):
-            row, self._answer = Close.TOO_BIG, Answer(MASK_BYTES + (fault.size or 0))
-        self._close_by_itself(row)
-        self._look_for_answer(self.conn.behind_fault + self._unparsed)
-        self._discard()
+        """Close with the code that the fault has, behind what came before it."""
+        exception, behind = self.conn.parser_exc, self.conn.behind_fault + self._unparsed
+        if isinstance(exception, UnicodeDecodeError):
+            self._answer = Answer(0)
+        elif isinstance(exception, PayloadTooBig):
+            self._answer = Answer(MASK_BYTES + (exception.size or 0))
+        self.stop_keepalive()
+        self._late = self.loop.call_later(self.close_seconds, self._close_late)
+        self._finish(self._row_of_fault())
+        self._look_for_answer(behind)
 
     def send_keepalive_ping(self) -> None:
         """Ping the client."""
@@ -205,13 +230,43 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         self._close_by_itself(Close.NO_PONG)
         self._discard()
 
-    def _close_by_itself(self, row: Close | None) -> None:
-        """Send the close frame that the library made, unless the application closed before."""
+    def _finish(self, row: CloseRow) -> None:
+        """Take nothing more, and end behind what was taken."""
+        self._discard()
+        if not self.close_sent:
+            self._ends_with = row
+            # The application may wait already; it handles first what came before.
+            if self.queue.empty():
+                self._tell_of_end()
+
+    def _tell_of_end(self) -> None:
+        row = self._ends_with
+        if row and self._end:
+            self._ends_with = None
+            self._end(row)
+        elif row and self.handshake_complete:
+            self._ends_with = None
+            self._close_by_itself(row)
+
+    def _close_late(self) -> None:
+        """Close without what came before, as handling or writing it takes too long."""
+        if self.writable.is_set():
+            self._close_by_itself(self._row_of_fault())
+        else:
+            self.transport.abort()
+
+    def _row_of_fault(self) -> CloseRow:
+        return _FAULTS.get(self.conn.fault.code, _Fault.CLIENT_LEFT)
+
+    def _close_by_itself(self, row: CloseRow) -> None:
+        """Send the close frame that the library makes, unless the application closed before."""
         self.stop_keepalive()
-        if not self.close_sent and (close := self.conn.close_sent):
-            event: Any = {"type": "websocket.disconnect", CLOSED_WITH: row}
-            event.update(code=close.code, reason=close.reason)
-            self.queue.put_nowait(event)
+        if self.close_sent:
+            return
+        self.conn.fail_now()
+        event: Any = {"type": "websocket.disconnect", CLOSED_WITH: row}
+        event.update(code=self.conn.fault.code, reason=self.conn.fault.reason)
+        self.queue.put_nowait(event)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.end_once_silent()
@@ -226,6 +281,8 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
 
     def _look_for_answer(self, data: bytes) -> None:
         if self._answer and self._answer.is_in(data):
+            self._answer, self._answered = None, True
+        if self._answered and self.close_sent:
             self.transport.close()
 
     def _go_on(self) -> None:
@@ -253,12 +310,4 @@ class SocketProtocol(Lingering, WebSocketsSansIOProtocol):
         if self.conn.parser_exc:
             self.handle_parser_exception()
         elif self._rate and not self._rate.allow(self.conn.take_count()):
-            self._discard()
-            self._flooded = True
-            # The application may wait already; it handles first what came before.
-            if self.queue.empty():
-                self._tell_of_flood()
-
-    def _tell_of_flood(self) -> None:
-        self._flooded = False
-        self._exceeded()
+            self._finish(Close.TOO_MANY_MESSAGES)

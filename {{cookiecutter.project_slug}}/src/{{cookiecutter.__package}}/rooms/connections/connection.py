@@ -70,8 +70,7 @@ class Connection:
         # Of all that the client sends, pings and fragments too.
         self._frame_rate = frame_limit(config.messages_per_second, clock)
         if transport.limit_frames:
-            exceeded = partial(finish or end, self, Close.TOO_MANY_MESSAGES)
-            transport.limit_frames(self._frame_rate, exceeded)
+            transport.limit_frames(self._frame_rate, partial(finish or end, self))
 
     @property
     def room(self) -> str:
