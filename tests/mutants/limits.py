@@ -93,14 +93,8 @@ MUTANTS = [
     ),
     # What a client sends while it is closed, and how much of it.
     Mutant(
-        "the library's close ends the connection at once",
-        [
-            replace(
-                "SocketProtocol._close_by_itself",
-                "self.end_once_silent()",
-                "self.transport.close()",
-            )
-        ],
+        "a close ends the connection at once",
+        [replace("SocketProtocol.run_asgi", "self.end_once_silent()", "self.transport.close()")],
         f"{_ARRIVES}::test_a_client_that_writes_first_gets_the_close",
     ),
     Mutant(
@@ -112,12 +106,17 @@ MUTANTS = [
         "a close is followed by a half-close",
         [
             replace(
-                "SocketProtocol._close_by_itself",
-                "self.close_sent = True",
-                "...\nself.transport.write_eof()",
+                "SocketProtocol.send",
+                "self._look_for_answer(b'')",
+                "if self.close_sent:\n    self.transport.write_eof()\n...",
             )
         ],
         f"{_ARRIVES}::test_a_close_is_no_half_close",
+    ),
+    Mutant(
+        "a close for a faulty frame overtakes what came before it",
+        [replace("SocketProtocol._finish", "self._ends_with = row", "self._close_by_itself(row)")],
+        f"{_ARRIVES}::test_what_came_before_a_fault_is_answered_before_the_close",
     ),
     Mutant(
         "what came before a faulty frame is dropped",
