@@ -359,6 +359,22 @@ async def test_what_may_be_said_by_http(
     assert ("detail" in answer.json()) == (status != 202)
 
 
+@pytest.mark.parametrize(
+    "types",
+    [
+        [],
+        ["text/plain"],
+        ["application/x-www-form-urlencoded"],
+        ["multipart/form-data"],
+        ["text/plain", "application/json"],
+    ],
+)
+async def test_a_body_is_json_whatever_its_content_type(service: Service, types: list[str]) -> None:
+    path, headers = "/rooms/lobby/messages", [*KEY.items(), *(("Content-Type", t) for t in types)]
+    answer = await service.call("POST", path, headers=headers, content=b'{"body":1}')
+    assert answer.status_code == 202
+
+
 async def test_only_to_a_room_that_is_there_something_is_said(service: Service) -> None:
     answer = await service.call("POST", "/rooms/nowhere/messages", headers=KEY, json={"body": 1})
     assert answer.status_code == 404

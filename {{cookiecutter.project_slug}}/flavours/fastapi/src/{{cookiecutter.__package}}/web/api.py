@@ -1,9 +1,11 @@
 """The HTTP calls."""
 
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 
 from .dependencies import Address, IsTrusted, Manager, RequireKey
 from .schemas import (
@@ -27,10 +29,28 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem} for status in statuses}
 
 
-router = APIRouter(responses=_problems(422, 503))
+class _JsonRoute(APIRoute):
+    """Reads a body as JSON whatever its `Content-Type`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        handle = super().get_route_handler()
+
+        async def handle_untyped(request: Request) -> Response:
+            headers = [one for one in request.scope["headers"] if one[0] != b"content-type"]
+            return await handle(Request({**request.scope, "headers": headers}, request.receive))
+
+        return handle_untyped
+
+
+router = APIRouter(responses=_problems(422, 503), route_class=_JsonRoute)
 # Those that take the API key.
 keyed = APIRouter(
-    prefix="/rooms", tags=["rooms"], dependencies=[RequireKey], responses=_problems(401)
+    prefix="/rooms",
+    tags=["rooms"],
+    dependencies=[RequireKey],
+    responses=_problems(401),
+    route_class=_JsonRoute,
 )
 
 

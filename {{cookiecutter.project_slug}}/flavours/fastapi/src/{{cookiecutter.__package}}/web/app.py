@@ -34,7 +34,7 @@ def create_app(config: Config | None = None, manager: ConnectionManager | None =
         description=about.SUMMARY,
         lifespan=_lifespan,
         redirect_slashes=False,
-        # A body is JSON, whatever its header says: the same in every flavour.
+        # A body without a `Content-Type` is JSON: the same in every flavour.
         strict_content_type=False,
     )
     app.state.manager = manager
