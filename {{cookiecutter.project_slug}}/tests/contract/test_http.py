@@ -6,6 +6,14 @@ from urllib.parse import quote
 
 import pytest
 
+from {{cookiecutter.__package}}.rooms import (
+    Client,
+    Publication,
+    RoomHandler,
+)
+from {{cookiecutter.__package}}.rooms import (
+    Service as Made,
+)
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
@@ -329,6 +337,39 @@ async def test_a_failure_is_told_without_its_reason(
     assert answer.json()["detail"]
     assert "secret" not in answer.text
     assert "a secret detail" in caplog.text
+    caplog.clear()
+
+
+async def test_a_failure_is_answered_like_any_error_and_logged_once(
+    start: Start, make_manager: Callable[..., ConnectionManager], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(RoomHandler):
+        async def before_publish(self, message: Publication, client: Client | None) -> Publication:
+            raise RuntimeError("a secret detail")
+
+    origin = "https://www.example.org"
+    body, key = '{"body":1}', KEY["Authorization"]
+    lines = ["POST /rooms/lobby/messages HTTP/1.1", "Host: a", f"Authorization: {key}"]
+    lines += [f"Origin: {origin}", f"Content-Length: {len(body)}", "", body]
+    following = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    manager = make_manager(service=Made(handlers=[Broken()]), allowed_origins=origin)
+    request = "\r\n".join(lines) + following
+    async with start(manager) as service, service.opened(request) as (reader, _):
+        answers = (await within("the answers", reader.read())).decode().lower()
+    first, *more = answers.split("http/1.1 ")[1:]
+    assert first.startswith("500 ")
+    assert '{"detail": "internal server error"}' in first
+    for header in (
+        "x-content-type-options: nosniff",
+        "x-frame-options: deny",
+        f"access-control-allow-origin: {origin}",
+    ):
+        assert first.count(header) == 1
+    stays = [answer[:3] for answer in more] == ["200"]
+    assert ("connection: close" in first) != stays
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == [
+        "a secret detail"
+    ]
     caplog.clear()
 
 

@@ -60,6 +60,11 @@ async def failing_after_the_close(_: Scope, __: Receive, send: Send) -> None:
     raise RuntimeError("after the close")
 
 
+async def failing_after_the_start(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200})
+    raise RuntimeError("after the start")
+
+
 async def accepting(_: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send(ACCEPTED)
@@ -161,3 +166,14 @@ async def test_a_body_may_have_twice_a_messages_limit_and_a_mebibyte(
 
 async def test_a_server_that_cannot_send_a_denial_gets_a_close() -> None:
     assert await serve(silent, path="/nowhere") == [{"type": "websocket.close"}]
+
+
+async def test_a_call_that_fails_after_its_answer_began_is_not_answered_again() -> None:
+    sent: list[str] = []
+
+    async def note(event: Event) -> None:
+        sent.append(event["type"])
+
+    with pytest.raises(RuntimeError, match="after the start"):
+        await serve(failing_after_the_start, send=note, type="http", method="GET", path="/")
+    assert sent == ["http.response.start"]

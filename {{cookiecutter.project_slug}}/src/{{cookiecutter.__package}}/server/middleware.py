@@ -52,6 +52,7 @@ def _denial(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> _
 
 _ALIVE = _Answer(HTTPStatus.OK, {"status": "ok"})
 _TOO_LARGE = _denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+_FAILED = _denial(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
 _WRONG_HOST = _denial(HTTPStatus.BAD_REQUEST, "The service has no such Host.")
 _WRONG_ORIGIN = _denial(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
 # Orchestrators and Prometheus ask by an address.
@@ -152,6 +153,7 @@ class SocketGuard:
             await _answer(_TOO_LARGE, "http.response", send)
             return
         taken = 0
+        answered = False
         # Reading is needed to know whether more of the body follows.
         is_read = not (int(length) or header(scope["headers"], b"transfer-encoding"))
 
@@ -166,18 +168,26 @@ class SocketGuard:
             return {"type": "http.disconnect"}
 
         async def send_unless_answered(event: Event) -> None:
+            nonlocal answered
             if event["type"] == "http.response.start":
                 headers = list(event.get("headers", ()))
                 names = {name.lower() for name, _ in headers}
                 headers += [one for one in SAFE_HEADERS if one[0] not in names]
                 event = {**event, "headers": headers if is_read else [*headers, _CLOSE]}
+                answered = True
             if taken <= largest:
                 await send(event)
 
-        if scope["method"] == "HEAD":
-            # The server leaves out the body.
-            scope = {**scope, "method": "GET"}
-        await self._app(scope, counting_receive, send_unless_answered)
+        # The server leaves out the body.
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        try:
+            scope = {**scope, "method": method}
+            await self._app(scope, counting_receive, send_unless_answered)
+        except Exception:
+            if not answered and taken <= largest:
+                await _answer(_FAILED, "http.response", send)
+            # The server logs it, with its traceback.
+            raise
 
     async def _serve_counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = address_of(scope)

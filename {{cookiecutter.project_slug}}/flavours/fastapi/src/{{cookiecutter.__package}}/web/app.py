@@ -42,7 +42,6 @@ def create_app(config: Config | None = None, manager: ConnectionManager | None =
     for router in (pages.router, api.router, own_api.router, sockets.router):
         app.include_router(router)
     app.exception_handler(RoomsError)(_rooms_error)
-    app.exception_handler(Exception)(_failure)
     app.exception_handler(HTTPException)(_http_error)
     app.exception_handler(RequestValidationError)(_validation_error)
     app.add_middleware(SocketGuard, config=manager.config)
@@ -60,11 +59,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 async def _rooms_error(_: Request, error: RoomsError) -> JSONResponse:
     return JSONResponse(*answer_to(error))
-
-
-async def _failure(_: Request, __: Exception) -> JSONResponse:
-    # The server logs it, with its traceback.
-    return JSONResponse({"detail": "Internal error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
