@@ -226,3 +226,10 @@ async def test_the_service_answers_under_its_names_only(
         async with service.opened(HANDSHAKE.format(host)) as (reader, _):
             line = await within("the answer", reader.readline())
             assert line.split()[1] == (b"101" if served else b"400")
+
+
+@pytest.mark.parametrize("host", ["a_b:8000", "x:", "a%20b", "a~b", "[1.2]"])
+async def test_any_host_is_served_unless_the_names_are_set(service: Service, host: str) -> None:
+    for path in ("/", "/readyz", "/metrics", "/rooms/lobby/members"):
+        answer = await service.call("GET", path, headers={"Host": host, **KEY})
+        assert answer.status_code == 200

@@ -390,3 +390,12 @@ async def manage(folder: Path, redis_url: str, *arguments: str) -> tuple[int, st
     printed, _ = await within("the command to end", process.communicate(), PROCESS_LIMIT_SECONDS)
     assert process.returncode is not None
     return process.returncode, printed.decode()
+
+
+async def test_hosts_that_djangos_settings_name_still_hold(
+    service: Service, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ALLOWED_HOSTS = ["www.example.org"]
+    for host, status in [("www.example.org", 200), ("a_b", 400), ("example.org", 400)]:
+        assert (await service.call("GET", "/", headers={"Host": host})).status_code == status
+    caplog.clear()

@@ -6,7 +6,9 @@ from typing import Any
 from channels.auth import AuthMiddleware
 from channels.routing import ProtocolTypeRouter
 from channels.sessions import CookieMiddleware
-from django.core.asgi import get_asgi_application
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 
 from ..rooms.manager import ConnectionManager
 from ..server.middleware import App, SocketGuard
@@ -14,8 +16,26 @@ from .lifespan import Lifespan
 from .routing import socket_router
 from .sessions import SocketSessionMiddleware
 
+
+class _AnyHostRequest(ASGIRequest):
+    """A request whose `Host` the guard has checked."""
+
+    def get_host(self) -> str:
+        """Return the host, in whatever form, unless Django's own ALLOWED_HOSTS names some."""
+        try:
+            return super().get_host()
+        except DisallowedHost:
+            if "*" not in settings.ALLOWED_HOSTS:
+                raise
+            return self.headers.get("Host", "")
+
+
+class _Handler(ASGIHandler):
+    request_class = _AnyHostRequest
+
+
 # One for the process: WhiteNoise looks at every static file when it is made.
-django_application = cache(get_asgi_application)
+django_application = cache(_Handler)
 
 
 def build_application(manager: ConnectionManager) -> App:
