@@ -16,6 +16,7 @@ from {{cookiecutter.__package}}.rooms import (
 )
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.server.handshake import bearer_token
 
 from ..configs import API_KEY
 from ..serving import Start
@@ -212,6 +213,23 @@ async def test_without_the_key_nothing_is_done(
     assert "API key" in answer.json()["detail"]
     assert await service.manager.store.get("lobby")
     assert not await service.manager.store.get("attic")
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer key", "key"),
+        ("bearer  key ", "key"),
+        ("Bearer kÃ\xa0", "kÃ\xa0"),
+        ("Bearer my key", ""),
+        ("Bearer my\tkey", ""),
+        ("Bearer key, Bearer key", ""),
+        ("Basic key", ""),
+        ("Bearer", ""),
+    ],
+)
+def test_a_token_is_the_one_word_behind_bearer(header: str, token: str) -> None:
+    assert bearer_token(header) == token
 
 
 @pytest.mark.parametrize("api_key", [None, ""])

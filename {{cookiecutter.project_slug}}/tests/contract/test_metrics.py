@@ -138,6 +138,8 @@ FORWARDED = {"X-Forwarded-For": "203.0.113.7"}
         ("key", {}, 401),
         ("key", KEY, 200),
         ("anyone", FORWARDED, 200),
+        ("anyone", {"Authorization": "Basic x"}, 401),
+        ("anyone", {"Authorization": ""}, 401),
     ],
 )
 async def test_who_may_read(

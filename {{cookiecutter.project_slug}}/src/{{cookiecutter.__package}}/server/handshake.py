@@ -76,9 +76,10 @@ def address_of(scope: Mapping[str, Any]) -> str:
 
 
 def bearer_token(authorization: str) -> str:
-    """Take the token out of an `Authorization` header (RFC 6750); empty if it bears none."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    """Take the token out of an `Authorization` header (RFC 6750); empty unless it is one word."""
+    # Other blanks of Unicode's may be bytes of an API key.
+    match = re.fullmatch(r"bearer +([^ \t]+)[ \t]*", authorization, re.IGNORECASE)
+    return match[1] if match else ""
 
 
 def _tokens(offered: Iterable[str], authorization: str | None) -> set[str]:

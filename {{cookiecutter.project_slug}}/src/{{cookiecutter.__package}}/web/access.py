@@ -44,7 +44,7 @@ def check_reader(scope: Mapping[str, Any], config: ServiceConfig) -> None:
         UnauthorizedError: the caller may not.
     """
     headers, host = read_headers(scope["headers"]), address_of(scope)
-    if config.metrics == "anyone" or is_trusted(headers.get("authorization"), config):
+    if is_trusted(headers.get("authorization"), config) or config.metrics == "anyone":
         return
     forwarded = any(name.startswith(_FORWARDED) for name in headers)
     if config.metrics == "key" or forwarded or not is_loopback(host):
