@@ -93,6 +93,14 @@ async def test_the_services_own_pages_connect_and_call(service: Service) -> None
     assert ALLOW_ORIGIN not in answer.headers
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
+async def test_an_origin_that_comes_twice_is_refused(service: Service, method: str) -> None:
+    origin = ("Origin", f"http://{service.address}")
+    answer = await service.call(method, "/readyz", headers=[origin, origin])
+    assert answer.status_code == 400
+    assert ALLOW_ORIGIN not in answer.headers
+
+
 async def test_every_origin_is_allowed_by_an_asterisk(
     start: Start, make_manager: MakeManager
 ) -> None:

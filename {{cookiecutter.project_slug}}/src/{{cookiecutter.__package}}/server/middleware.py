@@ -54,6 +54,7 @@ _ALIVE = _Answer(HTTPStatus.OK, {"status": "ok"})
 _TOO_LARGE = _denial(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
 _FAILED = _denial(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
 _WRONG_HOST = _denial(HTTPStatus.BAD_REQUEST, "The service has no such Host.")
+_TWO_ORIGINS = _denial(HTTPStatus.BAD_REQUEST, "Invalid Origin header")
 _WRONG_ORIGIN = _denial(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
 # Orchestrators and Prometheus ask by an address.
 _PROBES = {"/healthz", "/readyz", "/metrics"}
@@ -133,6 +134,8 @@ class SocketGuard:
     def _own_answer(self, scope: Scope) -> _Answer | None:
         """Return an answer that the application is not asked for; None if it is."""
         headers, method, path = scope["headers"], scope["method"], scope["path"]
+        if sum(name == b"origin" for name, _ in headers) > 1:
+            return _TWO_ORIGINS
         if path == "/healthz" and method in {"GET", "HEAD"}:
             # The frameworks take longer for it when a crowd arrives than a probe waits.
             return _ALIVE
