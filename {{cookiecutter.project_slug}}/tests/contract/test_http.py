@@ -20,6 +20,7 @@ from {{cookiecutter.__package}}.server.handshake import bearer_token
 
 from ..configs import API_KEY
 from ..serving import Start
+from ..waiting import within
 from .service import KEY, Service
 
 
@@ -38,6 +39,7 @@ async def test_health(service: Service) -> None:
     ("method", "path", "status"),
     [
         ("GET", "/", 200),
+        ("GET", "/rooms/lobby/members/", 404),
         ("GET", "/healthz", 200),
         ("GET", "/readyz", 200),
         ("GET", "/metrics", 200),
@@ -451,6 +453,24 @@ async def test_a_member_is_removed_by_http(service: Service) -> None:
             await other.expect_close(Close.REMOVED)
         assert (await service.call("DELETE", path, headers=KEY)).status_code == 204
     assert (await service.call("DELETE", "/rooms/x/members/ann", headers=KEY)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("user", "status"),
+    [("", 404), ("%0A", 404), ("ann%0A", 404), ("..", 204), ("%2E%2E", 204), ("../../lobby/", 204)],
+)
+async def test_a_path_that_names_no_member_closes_nobody(
+    service: Service, user: str, status: int
+) -> None:
+    request = f"DELETE /rooms/lobby/members/{user} HTTP/1.1\r\nHost: a\r\n"
+    async with service.join("ann") as ann:
+        # Without a client library, which may resolve the dots before it sends the path.
+        trusted = f"{request}Authorization: Bearer {API_KEY}\r\n\r\n"
+        async with service.opened(trusted) as (reader, _):
+            line = await within("the answer", reader.readline())
+        assert int(line.split()[1]) == status
+        await ann.say("hello")
+        await ann.expect_message("hello")
 
 
 @pytest.mark.parametrize(

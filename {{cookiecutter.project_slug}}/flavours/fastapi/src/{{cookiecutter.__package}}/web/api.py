@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from .dependencies import Address, IsTrusted, Manager, RequireKey
 from .schemas import (
@@ -43,6 +44,14 @@ class _JsonRoute(APIRoute):
         return handle_untyped
 
 
+class _UserConvertor(PathConvertor):
+    """A user's name, which may have slashes; Starlette's own path may be empty."""
+
+    # A pattern's end is also before a line's last break.
+    regex = r".+(?!\n)"
+
+
+register_url_convertor("user", _UserConvertor())
 router = APIRouter(responses=_problems(422, 503), route_class=_JsonRoute)
 # Those that take the API key.
 keyed = APIRouter(
@@ -136,7 +145,7 @@ async def send_frame(room: str, request: NewFrame, manager: Manager) -> None:
         await manager.send_to_user(room, request.user, request.frame)
 
 
-@keyed.delete("/{room}/members/{user:path}", status_code=204, responses=_problems(404))
+@keyed.delete("/{room}/members/{user:user}", status_code=204, responses=_problems(404))
 async def remove_member(room: str, user: str, manager: Manager) -> None:
     """Close a user's connections to a room, in whatever process."""
     await manager.remove_user(room, user)
