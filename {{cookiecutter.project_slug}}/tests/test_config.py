@@ -251,6 +251,16 @@ def test_a_redis_url_may_have_options(
     assert load(tmp_path, monkeypatch, REDIS_URL=url).redis_url == url
 
 
+@pytest.mark.parametrize(
+    ("url", "redis_url"),
+    [("valkey://:p@h:1/2", "redis://:p@h:1/2"), ("valkeys://h", "rediss://h")],
+)
+def test_valkey_is_addressed_as_redis_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, redis_url: str
+) -> None:
+    assert load(tmp_path, monkeypatch, REDIS_URL=url).redis_url == redis_url
+
+
 @pytest.mark.parametrize("missing", [{"JWKS_URL"}, {"JWT_AUDIENCE"}, {"JWKS_URL", "JWT_ISSUER"}])
 def test_settings_that_an_identity_provider_lacks_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: set[str]

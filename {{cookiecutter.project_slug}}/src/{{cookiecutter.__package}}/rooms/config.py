@@ -74,7 +74,10 @@ RedisPrefix = Annotated[
 ]
 RedisUrl = Annotated[
     Annotated[str, AfterValidator(urls.redis_url)] | None,
-    Accepts("redis://user:password@host:6379/0, rediss:// for TLS, or unix:///path"),
+    Accepts(
+        "redis://user:password@host:6379/0, rediss:// for TLS, unix:///path, or "
+        "valkey:// or valkeys:// as well"
+    ),
 ]
 
 # RFC 7518 asks of HS256 for a key as long as its hash.

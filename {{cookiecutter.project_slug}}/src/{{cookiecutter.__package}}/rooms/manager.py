@@ -228,7 +228,7 @@ class ConnectionManager(Publishing):
         """
         return self._handling.rooms.spawn(work, room)
 
-    async def disconnect(self, connection: Connection, by_server: Close | None = None) -> None:
+    async def disconnect(self, connection: Connection, by_server: CloseRow | None = None) -> None:
         """Forget a client that is gone, after what it sent; `by_server` says how it was closed."""
         self.finish(connection, None)
         self._forget(connection, by_server)
@@ -248,7 +248,7 @@ class ConnectionManager(Publishing):
             raise error
         await connection.drained()
 
-    def finish(self, connection: Connection, close: Close | None) -> None:
+    def finish(self, connection: Connection, close: CloseRow | None) -> None:
         """End a connection behind what its client sent before."""
         if connection.lane.idle:
             self.end(connection, close)
@@ -300,11 +300,11 @@ class ConnectionManager(Publishing):
                 raise CloseConnection(Close.SERVICE_RESTART)
             await self._entrance.admit(connection, handshake)
 
-    async def _finish(self, connection: Connection, close: Close | None) -> None:
+    async def _finish(self, connection: Connection, close: CloseRow | None) -> None:
         self.end(connection, close)
         await self._handling.left(connection)
 
-    def _forget(self, connection: Connection, by_server: Close | None) -> None:
+    def _forget(self, connection: Connection, by_server: CloseRow | None) -> None:
         if connection.state is State.CLOSING:
             connection.forget(by_server)
             self._roster.remove(connection)

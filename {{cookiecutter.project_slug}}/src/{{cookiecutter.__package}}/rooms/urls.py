@@ -20,6 +20,7 @@ _NAME = re.compile(r"[a-z0-9_.-]+")
 # Of an IPv6 address, those before the IPv4 address that it maps.
 _MAPPED_BITS = 96
 _HTTP_URL = re.compile(r"https?://[^\s/?#@:][^\s/?#@]*(/[^\s#]*)?\Z")
+_VALKEY = re.compile(r"\Avalkey(?=s?://)", re.IGNORECASE)
 # redis-py takes more, and connects to another place or database than was meant.
 _REDIS_URL = re.compile(
     r"(?i:rediss?)://([^/?#]*@)?[^\s/?#@:][^\s/?#@]*(/[0-9]{0,9})?/?(\?.*)?\Z"
@@ -86,7 +87,8 @@ def network(value: str) -> str:
 
 
 def redis_url(value: str) -> str:
-    """Take an address of Redis."""
+    """Take an address of Redis, or of Valkey, which speaks the same, as one of Redis."""
+    value = _VALKEY.sub("redis", value)
     if not _REDIS_URL.match(value):
         raise ValueError("it is no address of Redis")
     try:
