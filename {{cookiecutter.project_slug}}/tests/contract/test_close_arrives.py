@@ -320,15 +320,17 @@ async def test_a_client_that_sends_without_end_is_cut_off_after_the_close(
 
 
 @pytest.mark.usefixtures("short_silence")
+@pytest.mark.parametrize("fault", [RESERVED, b""], ids=["a fault", "no pong"])
 async def test_a_client_that_does_not_read_its_close_is_cut_off(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, monkeypatch: pytest.MonkeyPatch, fault: bytes
 ) -> None:
     monkeypatch.setattr(SocketProtocol, "close_seconds", 0.3)
-    connections = []
+    connections, protocols = [], []
     made = SocketProtocol.connection_made
 
     def note(protocol: SocketProtocol, transport: asyncio.Transport) -> None:
         connections.append(transport)
+        protocols.append(protocol)
         made(protocol, transport)
 
     async def is_closed() -> bool:
@@ -346,7 +348,10 @@ async def test_a_client_that_does_not_read_its_close_is_cut_off(
     async with service.handshake() as (_, writer):
         await until("a member", lambda: service.has(1))
         await until("the client to be behind", is_full)
-        writer.write(RESERVED)
+        if fault:
+            writer.write(fault)
+        else:
+            protocols[0].keepalive_timeout()
         await until("it to be cut off", is_closed)
 
 
