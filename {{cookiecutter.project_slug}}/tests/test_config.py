@@ -216,13 +216,13 @@ def test_a_wrong_value_is_told_by_name(
     ("name", "value", "got"),
     [
         ("API_KEY", "my hunter2", "'…'"),
-        ("REDIS_URL", "redis://user:hunter2@h:port/0", "'redis://…@h:port/0'"),
+        ("REDIS_URL", "redis://user:password@h:port/0", "'redis://…@h:port/0'"),
         ("REDIS_URL", "redis://h:port/0?password=hunter2", "'redis://h:port/0?…'"),
-        ("REDIS_URL", "redis://user:hunter2@h/abc?db=1", "'redis://…@h/abc?…'"),
+        ("REDIS_URL", "redis://user:password@h/abc?db=1", "'redis://…@h/abc?…'"),
         ("REDIS_URL", "redis://h:port/0?password=a@hunter2", "'redis://…'"),
         ("REDIS_URL", "redis://:hunter2?b@h", "'redis://…'"),
-        ("REDIS_URL", "user:hunter2@h:6379", "'…@h:6379'"),
-        ("JWKS_URL", "https://user:hunter2@h/keys", "'https://…@h/keys'"),
+        ("REDIS_URL", "user:password@h:6379", "'…@h:6379'"),
+        ("JWKS_URL", "https://user:password@h/keys", "'https://…@h/keys'"),
         ("JWKS_URL", "http://h:port/keys?key=hunter2", "'http://h:port/keys?…'"),
     ],
 )
@@ -239,7 +239,7 @@ def test_an_error_shows_no_secret(
     [
         "redis://h",
         "REDIS://[::1]:6379/",
-        "redis://user:p%40ss@h:1/12?socket_keepalive=yes",
+        "redis://user:password@h:1/12?socket_keepalive=yes",
         "rediss://h/0?ssl_ca_certs=/etc/ca.pem",
         "unix:///run/redis.sock?db=2",
         "unix://user:password@/run/redis.sock",

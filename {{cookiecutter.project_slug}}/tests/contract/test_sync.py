@@ -316,6 +316,7 @@ class Watcher:
         saying = asyncio.to_thread(sync.publish, "lobby", "hello", "watcher")
         self.said = asyncio.create_task(saying)
         await asyncio.sleep(0.1)
+        self.waited = not self.said.done()
 
     async def stop(self) -> None:
         await self.said
@@ -327,6 +328,7 @@ async def test_a_thread_that_a_resource_starts_waits_until_the_service_has_start
     watcher = Watcher()
     async with start(make_manager(service=Made(resources=[watcher]))) as service:
         await within("the message", asyncio.wait([watcher.said]))
+        assert watcher.waited
         assert watcher.said.exception() is None
         assert len((await service.manager.messages("lobby", None, 5)).entries) == 1
 
