@@ -770,6 +770,18 @@ async def test_a_body_that_no_rule_changed_may_be_as_large_as_a_frame(handled: H
         await ann.expect_message([100_000, 100_000, 100_000], "ann")
 
 
+async def test_a_body_that_a_rule_makes_too_large_in_place_is_refused(handled: Handled) -> None:
+    class Adds(RoomHandler):
+        async def before_publish(self, message: Publication, client: Client | None) -> Publication:
+            assert isinstance(message.body, list)
+            message.body.append("x" * 100)
+            return message
+
+    async with handled(Adds(), max_message_bytes=100) as service, service.join("ann") as ann:
+        await ann.say([], id="m1")
+        await ann.expect_error("refused", id="m1")
+
+
 async def test_parts_are_started_in_order_and_stopped_in_reverse(
     make_manager: Callable[..., ConnectionManager], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, cast
 
@@ -214,7 +215,8 @@ def refusal(error: RoomsError, **names: str | None) -> frames.Error:
 
 def _validated(handler: Handler, body: JsonValue) -> object:
     if handler.bodies is None:
-        return body
+        # A rule may change it in place.
+        return deepcopy(body)
     try:
         model: object = handler.bodies.validate_python(body)
     except ValidationError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from ..protocol.closes import Close
+from ..protocol.closes import CloseRow
 from ..protocol.frames import Batch, Encoded
 from .rate import RateLimit
 
@@ -12,7 +12,7 @@ CloseSocket = Callable[[int, str], Awaitable[None]]
 # Write frames now; False if that is not possible now, or never.
 Write = Callable[[Encoded | Batch], bool]
 # Count all frames, and call back with what ends it if they are too many, or one is faulty.
-LimitFrames = Callable[[RateLimit, Callable[[Close], None]], None]
+LimitFrames = Callable[[RateLimit, Callable[[CloseRow], None]], None]
 
 
 class Transport(NamedTuple):
