@@ -103,6 +103,8 @@ def prepared(shared: Path) -> Callable[[str], Project]:
                 Project.render(project.path.parent, flavour)
                 _, python = max(project.pythons())
                 project.run("uv", "sync", "--python", python)
+                # Once, for all copies.
+                project.run(str(project.python), "-m", "compileall", "-q", "src", "tests")
                 write_listing(project.path, ready)
         return project
 

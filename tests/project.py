@@ -183,7 +183,7 @@ class Project:
 
     def copy(self, output: Path) -> Self:
         """Copy it, to be changed and run in the environment of the original."""
-        ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
+        ignored = shutil.ignore_patterns(".venv", ".git", ".*_cache", ".hypothesis")
         shutil.copytree(self.path, output / self.slug, ignore=ignored)
         return replace(self, path=output / self.slug, lender=self.lender or self)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector
 from websockets.asyncio.client import connect
 
 from .clients.driving import CLIENTS, Client, chromium, missing, python
@@ -83,7 +83,11 @@ class Company:
 async def rooms(address: str) -> AsyncIterator[ClientSession]:
     """Make the rooms that nobody can enter; yield a session that calls the service with its key."""
     key = {"Authorization": f"Bearer {KEY}"}
-    async with ClientSession(f"http://{address}", headers=key, raise_for_status=True) as http:
+    # A connection that is kept may be ended by the server just when the next call is made.
+    anew = TCPConnector(force_close=True)
+    async with ClientSession(
+        f"http://{address}", headers=key, raise_for_status=True, connector=anew
+    ) as http:
         await http.post("/rooms", json={"name": LOCKED, "password": "sesame"})
         await http.post("/rooms", json={"name": FULL, "capacity": 1})
         async with connect(f"ws://{address}/ws/{FULL}", proxy=None) as member:

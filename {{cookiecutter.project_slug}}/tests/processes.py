@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -22,6 +22,9 @@ from .contract.secrets import expect_no_secret
 from .contract.service import Endpoint
 from .missing import skip_without
 from .waiting import PROCESS_LIMIT_SECONDS, until, within
+
+if sys.platform == "linux":
+    from .warm import Forked
 
 # A test may start several, each within its limit.
 PROCESS_TIMEOUT = pytest.mark.timeout(120)
@@ -42,10 +45,29 @@ KEYS = {
 }
 
 
+class Child(Protocol):
+    """What is used of `asyncio.subprocess.Process`."""
+
+    pid: int
+    stdout: asyncio.StreamReader | None
+
+    def send_signal(self, signal: int, /) -> None:
+        """Send it a signal."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    async def communicate(self) -> object:
+        """Read what it still prints, and wait for its end."""
+
+    async def wait(self) -> int:
+        """Wait for its exit code, negative for a signal."""
+
+
 class Process:
     """The service as `uv run` starts it, with what it printed."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Child) -> None:
         self._process = process
         self.printed = ""
 
@@ -129,25 +151,33 @@ async def started(
     **settings: str,
 ) -> AsyncIterator[Process]:
     """Start a command of the service, and end whatever is left of it."""
-    own_group: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    process = Process(
-        await asyncio.create_subprocess_exec(
-            *command,
-            cwd=folder,
-            # What it writes for itself is left behind if it is killed.
-            env={**clean_environment(), **KEYS, "TMPDIR": str(folder), **settings},
-            stdout=output,
-            stderr=asyncio.subprocess.STDOUT,
-            **own_group,
-        )
-    )
+    # What it writes for itself is left behind if it is killed.
+    environment = {**clean_environment(), **KEYS, "TMPDIR": str(folder), **settings}
+    process = Process(await _start(folder, command, environment, output))
     try:
         yield process
         expect_no_secret(process.printed)
     finally:
         await process.kill()
+
+
+async def _start(
+    folder: Path, command: Sequence[str], environment: dict[str, str], output: int
+) -> Child:
+    # Elsewhere a fork that does not call `exec` is not there, or not safe.
+    if sys.platform == "linux" and tuple(command[:2]) == COMMAND[:2]:
+        return await Forked.start(command[2:], folder, environment, output)
+    own_group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env=environment,
+        stdout=output,
+        stderr=asyncio.subprocess.STDOUT,
+        **own_group,
+    )
 
 
 @asynccontextmanager

@@ -3,15 +3,19 @@
 `uv run pytest --hypothesis-profile=deep` tries a thousand of each.
 """
 
+import itertools
 import json
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 
+from ..serving import Start
 from .service import KEY, Service
 
 # All examples of one test together; each wait in them has its own, shorter limit.
@@ -33,20 +37,38 @@ FRAMES = st.fixed_dictionaries(
 ).map(json.dumps)
 TEXTS = st.text(CHARACTERS) | JSON.map(json.dumps) | FRAMES
 ANYTHING = TEXTS | st.binary()
+USERS = (f"user-{number}" for number in itertools.count())
+
+
+@pytest.fixture
+async def unlimited(
+    make_manager: Callable[..., ConnectionManager], start: Start
+) -> AsyncIterator[Service]:
+    async with start(make_manager(messages_per_second=0)) as running:
+        yield running
 
 
 @given(frames=st.lists(ANYTHING, max_size=10))
-async def test_any_frames_in_any_order(frames: list[str | bytes], service: Service) -> None:
-    async with service.join("ann") as ann:
+async def test_any_frames_in_any_order(frames: list[str | bytes], unlimited: Service) -> None:
+    # An `id` of an example before is none that this user has given.
+    async with unlimited.join(next(USERS)) as client:
+        given_ids = set()
         for frame in frames:
-            await ann.send_raw(frame)
+            await client.send_raw(frame)
             if isinstance(frame, bytes):
-                await ann.expect_close(Close.BINARY_FRAME)
+                await client.expect_close(Close.BINARY_FRAME)
                 return
-            answer = await ann.next_frame("an answer")
+            await client.send(type="ping", ref="behind it")
+            answer = await client.next_frame("an answer")
+            if answer == {"type": "pong", "ref": "behind it"}:
+                # It is not said twice.
+                assert json.loads(frame)["id"] in given_ids
+                continue
             assert answer["type"] in {"message", "pong", "error"}
             if answer["type"] == "message":
                 assert answer["body"] == json.loads(frame)["body"]
+                given_ids.add(answer.get("id"))
+            await client.expect("pong", ref="behind it")
 
 
 @given(chunks=st.lists(st.binary(max_size=200), max_size=5))

@@ -19,7 +19,7 @@ from {{cookiecutter.__package}}.web.application import (
 from {{cookiecutter.__package}}.web.manager import build_manager
 from {{cookiecutter.__package}}.web.sync import end_own_manager
 
-pytest_plugins = ["tests.redis_server", "tests.serving"]
+pytest_plugins = ["tests.examples", "tests.redis_server", "tests.serving"]
 
 
 @pytest.fixture(scope="session")

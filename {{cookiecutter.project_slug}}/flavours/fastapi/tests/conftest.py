@@ -13,7 +13,7 @@ from {{cookiecutter.__package}}.web.app import create_app
 from {{cookiecutter.__package}}.web.dependencies import get_manager
 from {{cookiecutter.__package}}.web.manager import build_manager
 
-pytest_plugins = ["tests.redis_server", "tests.serving"]
+pytest_plugins = ["tests.examples", "tests.redis_server", "tests.serving"]
 
 
 @pytest.fixture

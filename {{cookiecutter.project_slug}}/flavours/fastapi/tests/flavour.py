@@ -3,3 +3,5 @@
 FURTHER_VARIABLES: set[str] = set()
 # What a script runs before it imports what needs models.
 SET_UP = ""
+# What takes long to import, and looks at no setting while it is.
+PRELOADED = ("uvloop", "{{cookiecutter.__package}}.server.run", "{{cookiecutter.__package}}.web.app")

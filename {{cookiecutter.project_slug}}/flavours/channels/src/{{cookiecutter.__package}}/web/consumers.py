@@ -1,6 +1,7 @@
 """The WebSocket consumer: a thin adapter around the connection manager."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from channels.consumer import get_handler_name
@@ -19,8 +20,6 @@ class RoomConsumer(AsyncWebsocketConsumer):
     It is accepted whatever comes: only an accepted client can be told why it has to go.
     """
 
-    # The manager passes messages on, so a consumer needs no channel of its own.
-    channel_layer_alias = ""
     connection: Connection
 
     def __init__(self, manager: ConnectionManager) -> None:
@@ -28,9 +27,16 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.manager = manager
 
     async def __call__(self, *scope_receive_send: Any) -> None:
-        """Serve the client until it is gone."""
+        """Serve the client until it is gone.
+
+        The manager passes messages on, so a consumer has no channel of its own to listen to, and
+        needs none of the tasks that Channels makes for each frame to listen to both.
+        """
+        self.scope, receive, self.base_send = scope_receive_send
         try:
-            await super().__call__(*scope_receive_send)
+            with suppress(StopConsumer):
+                while True:
+                    await self.dispatch(await receive())
         except Exception as error:
             if not hasattr(self, "connection"):
                 raise
