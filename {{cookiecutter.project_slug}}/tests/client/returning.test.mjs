@@ -200,7 +200,7 @@ test("a dead connection is noticed", async () => {
 
 test("a connection that lives is not given up while it is silent", async () => {
   const name = await createRoom();
-  const ann = await enter(name, { heartbeat: 50, patience: 500 });
+  const ann = await enter(name, { heartbeat: 50 });
   const frames = [];
   ann.on("frame", ({ text }) => frames.push(text));
   await until("pongs", () => frames.filter((text) => text.includes("pong")).length === 3);

@@ -34,7 +34,7 @@ export function make(name, { user = "ann", ...options } = {}) {
   const room = new Room(urlOf(name, way.address), {
     token: () => getToken(name, user),
     firstDelay: 20,
-    patience: 1_000,
+    patience: 3_000,
     ...options,
   });
   rooms.push(room);

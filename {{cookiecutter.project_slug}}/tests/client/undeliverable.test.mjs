@@ -47,7 +47,7 @@ test("each of several messages that end connections fails, after two sends", asy
 });
 
 test("a message survives one end, however often it then fails to connect", async () => {
-  const { room, large } = await enterNarrow();
+  const { room, large } = await enterNarrow({ patience: 1_000 });
   way.onLonger = () => way.cut();
   const sent = room.publish(LARGE);
   const waits = () => room.states.filter(({ name }) => name === "waiting");
@@ -70,7 +70,7 @@ test("a message that a connection survived is not blamed with what follows", asy
 });
 
 test("two ends of which the service or the client tells a reason fail no message", async () => {
-  const { room } = await enterNarrow();
+  const { room } = await enterNarrow({ patience: 1_000 });
   const ends = [
     () => room.sendFrame({ type: "debug-close", close: "INTERNAL_ERROR" }),
     () => way.drop(),
