@@ -24,6 +24,7 @@ from .flavour import PRELOADED
 
 assert sys.platform == "linux"
 _LARGEST_REQUEST = 1 << 17
+_LIMIT_SECONDS = 30.0
 
 
 class Forked:
@@ -102,7 +103,7 @@ def _warm() -> socket.socket:
     @atexit.register
     def stop() -> None:
         ours.close()
-        warm.wait()
+        warm.wait(_LIMIT_SECONDS)
 
     return ours
 

@@ -53,9 +53,9 @@ async def ends(backend: RedisBackend, rooms: list[str]) -> list[float]:
     return [end for [(_, end)] in leases]
 
 
-async def all_renewed(backend: RedisBackend, rooms: list[str], times: int = 3) -> None:
-    """Wait until every room's lease was renewed again and again."""
-    for _ in range(times):
+async def all_renewed(backend: RedisBackend, rooms: list[str]) -> None:
+    """Wait until every room's lease was renewed three times."""
+    for _ in range(3):
         before = await ends(backend, rooms)
 
         async def renewed(before: list[float] = before) -> bool:
