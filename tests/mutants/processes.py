@@ -82,6 +82,11 @@ MUTANTS = [
         "rooms/test_checks.py::test_the_roll_is_called_though_the_rooms_cannot_be_listed",
     ),
     Mutant(
+        "a worker that died while it was asked is waited for",
+        [remove("Worker.start", "self.child_conn.close()")],
+        "contract/test_process.py::test_a_worker_that_died_is_not_waited_for",
+    ),
+    Mutant(
         "one room's failure ends the heartbeat of all",
         [replace("Links.attempt", "Exception", "KeyError")],
         f"{_LEASES}::test_a_room_that_fails_costs_no_other_its_lease",

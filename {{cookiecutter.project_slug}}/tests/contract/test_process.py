@@ -1,5 +1,6 @@
 """The real process: how it starts, and how a signal ends it."""
 
+import asyncio
 import json
 import re
 import signal
@@ -11,10 +12,12 @@ from pathlib import Path
 import httpx2
 
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
+from {{cookiecutter.__package}}.server.run import Worker, uvicorn_config
 from {{cookiecutter.__package}}.web import about
 
-from ..processes import COMMAND, PROCESS_TIMEOUT, require_console, serving, started
-from ..waiting import PROCESS_LIMIT_SECONDS, until
+from ..configs import make_config
+from ..processes import COMMAND, PROCESS_TIMEOUT, kill_worker, require_console, serving, started
+from ..waiting import LIMIT_SECONDS, PROCESS_LIMIT_SECONDS, until, within
 from .secrets import PASSWORD
 from .service import KEY, Endpoint
 
@@ -134,6 +137,17 @@ async def test_a_change_to_a_source_file_restarts_it(tmp_path: Path) -> None:
         process.stop()
         await process.ended()
     assert "Traceback" not in process.printed
+
+
+async def test_a_worker_that_died_is_not_waited_for() -> None:
+    worker = Worker(uvicorn_config("", make_config()), [])
+    worker.start()
+    # As the system kills it: uvicorn's own `kill` closes the pipe.
+    assert worker.process.pid
+    kill_worker(worker.process.pid)
+    await within("its end", asyncio.to_thread(worker.process.join))
+    alive = await within("an answer or its end", asyncio.to_thread(worker.ping, 2 * LIMIT_SECONDS))
+    assert not alive
 
 
 async def answers(service: Endpoint) -> bool:

@@ -125,6 +125,15 @@ class Worker(multiprocess.Process):
             self._server = Server(self.config)
         return self._server
 
+    def start(self) -> None:
+        """Start it.
+
+        With its end of the pipe open here as well, one that dies while it is asked whether it
+        lives would be missed only when the time for its answer is over, and a stop wait for that.
+        """
+        super().start()
+        self.child_conn.close()
+
     def join(self) -> None:
         """Wait for its end; its open connections count no more."""
         super().join()
