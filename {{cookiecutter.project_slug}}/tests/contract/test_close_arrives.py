@@ -329,6 +329,9 @@ async def test_a_client_that_does_not_read_its_close_is_cut_off(
     made = SocketProtocol.connection_made
 
     def note(protocol: SocketProtocol, transport: asyncio.Transport) -> None:
+        # The system would take some megabytes for the client, one message after the other.
+        buffer = (socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        transport.get_extra_info("socket").setsockopt(*buffer)
         connections.append(transport)
         protocols.append(protocol)
         made(protocol, transport)
