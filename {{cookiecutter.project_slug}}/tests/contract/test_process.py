@@ -142,6 +142,8 @@ async def test_a_change_to_a_source_file_restarts_it(tmp_path: Path) -> None:
 async def test_a_worker_that_died_is_not_waited_for() -> None:
     worker = Worker(uvicorn_config("", make_config()), [])
     worker.start()
+    answer = asyncio.to_thread(worker.ping, PROCESS_LIMIT_SECONDS)
+    assert await within("it to live", answer, PROCESS_LIMIT_SECONDS)
     # As the system kills it: uvicorn's own `kill` closes the pipe.
     assert worker.process.pid
     kill_worker(worker.process.pid)
