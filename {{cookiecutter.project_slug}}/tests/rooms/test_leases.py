@@ -18,7 +18,7 @@ from ..fakes import Socket, fail
 from ..redis_server import RedisServer
 from ..waiting import until
 
-ROOMS = [f"room-{number}" for number in range(40)]
+ROOMS = [f"room-{number}" for number in range(20)]
 CHECK_SECONDS = 0.4
 Make = Callable[..., ConnectionManager]
 
@@ -48,8 +48,10 @@ async def living(
 async def ends(backend: RedisBackend, rooms: list[str]) -> list[float]:
     """When the lease of each room ends, unless it is renewed."""
     keyspace = backend.presence.keyspace  # type: ignore[attr-defined]
-    keys = [keyspace.key(room, "leases") for room in rooms]
-    leases: list[Any] = [await backend.redis.zrange(key, 0, -1, withscores=True) for key in keys]
+    pipeline: Any = backend.redis.pipeline(transaction=False)
+    for room in rooms:
+        pipeline.zrange(keyspace.key(room, "leases"), 0, -1, withscores=True)
+    leases: list[Any] = await pipeline.execute()
     return [end for [(_, end)] in leases]
 
 
