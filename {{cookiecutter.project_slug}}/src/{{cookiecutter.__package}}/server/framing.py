@@ -51,7 +51,8 @@ class Framing(ServerProtocol):
         self.fault = Close(CloseCode.NO_STATUS_RCVD, "")
         # What a refusal bears so that a page of an allowed origin can read it.
         self.cors: list[tuple[bytes, bytes]] = []
-        self._counted = 0
+        # Frames since `take_count`, without fragments of some size.
+        self.counted = 0
         self._is_text = False
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
@@ -68,8 +69,8 @@ class Framing(ServerProtocol):
         self._max_size = size
 
     def take_count(self) -> int:
-        """Return how many frames came since the last call, without fragments of some size."""
-        counted, self._counted = self._counted, 0
+        """Return how many frames came since the last call."""
+        counted, self.counted = self.counted, 0
         return counted
 
     def recv_frame(self, frame: Frame) -> None:
@@ -80,7 +81,7 @@ class Framing(ServerProtocol):
         """
         is_fragment = frame.opcode is Opcode.CONT
         if not is_fragment or len(frame.data) < _LARGE_FRAGMENT:
-            self._counted += 1
+            self.counted += 1
         if frame.opcode is Opcode.CLOSE:
             self.current_size = None
         elif is_fragment or frame.opcode in (Opcode.TEXT, Opcode.BINARY):
