@@ -1,6 +1,7 @@
 """Builds a manager for a test, serves it, and looks at what it leaves behind."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -25,6 +26,11 @@ from .fakes import BARE, QUIET
 
 Start = Callable[[ConnectionManager], AbstractAsyncContextManager[Service]]
 Serve = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported, which takes a tenth of the tests' time."""
+    gc.freeze()
 
 
 @pytest.fixture
