@@ -88,7 +88,7 @@ class Spawner:
             async with self._run():
                 await work
         except Exception:
-            logger.exception("A task failed")
+            logger.exception("%s failed", getattr(work, "__qualname__", "A task"))
 
 
 class Turns:
