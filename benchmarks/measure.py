@@ -17,6 +17,8 @@ Result = dict[str, float | None]
 
 def fits(server: Server, work: Work) -> bool:
     """Whether this server does this work."""
+    if work.handles != server.handles:
+        return False
     if work.only and not any(part in server.name for part in work.only):
         return False
     if not server.rooms and (work.rooms > 1 or work.others):

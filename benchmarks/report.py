@@ -94,7 +94,7 @@ def plot_comparison(results: Results, works: Iterable[str], file: Path) -> None:
     if not names:
         return
     figure, panels = plt.subplots(1, len(names), figsize=(4.6 * len(names), 5), squeeze=False)
-    servers = list(dict.fromkeys(server for server, _ in results))[::-1]
+    servers = list(dict.fromkeys(server for server, work in results if work in names))[::-1]
     for panel, name in zip(panels[0], names, strict=True):
         found = [
             middle(results.get((server, name), []), "deliveries_per_second") for server in servers

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -35,7 +35,8 @@ _PACKAGES = (
 class Server:
     """What is measured: a command, in which `{port}` stands for the port, and how to speak to it.
 
-    `ours` is the flavour if it is a generated service. Without `rooms` it has but one room.
+    `ours` is the flavour if it is a generated service, which `handles` what is said if it has
+    handlers of its owner's. Without `rooms` it has but one room.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Server:
     folder: Path = PEERS
     environment: Mapping[str, str] = field(default_factory=dict)
     ours: str = ""
+    handles: bool = False
     rooms: bool = True
     redis: bool = False
 
@@ -99,7 +101,12 @@ def _rendered(folder: Path, flavour: str) -> list[Server]:
         "ROOM_CAPACITY": str(LARGEST_ROOM),
         "DATABASE_URL": f"sqlite:///{project / 'benchmark.sqlite3'}",
     }
-    return [Server(flavour, "rooms.v1", command, project, environment, flavour)]
+    own = folder / f"{flavour}-own"
+    shutil.copytree(project / "src", own, dirs_exist_ok=True)
+    shutil.copy(PEERS / "own_handlers.py", own / name.replace(" ", "_") / "handlers.py")
+    plain = Server(flavour, "rooms.v1", command, project, environment, flavour)
+    handling = {**environment, "PYTHONPATH": str(own)}
+    return [plain, replace(plain, name=f"{flavour}, own", environment=handling, handles=True)]
 
 
 def _python_peers(python: Path) -> Iterator[Server]:

@@ -11,7 +11,8 @@ class Work:
     """Rooms and their sizes; who talks in them, and how much at once.
 
     Where `holds`, nobody talks: it measures what idle connections cost. `only` is a part of the
-    names of those that do it, if not all do. `others` are idle rooms, of two.
+    names of those that do it, if not all do. `others` are idle rooms, of two. Where `handles`, the
+    service has a rule and a hook of its owner's.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Work:
     holds: bool = False
     processes: int = 1
     redis: bool = False
+    handles: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
 
@@ -48,7 +50,10 @@ def comparison() -> Iterator[Work]:
         for inflight in _INFLIGHT:
             name = f"a room of {members}, {inflight} in flight"
             yield Work(name, members=members, inflight=inflight)
+    yield Work("a room of 300, 16 in flight, own handlers", handles=True)
     yield Work("1,000 rooms of 2", rooms=1_000, members=2, inflight=64)
+    name = "1,000 rooms of 2, own handlers"
+    yield Work(name, rooms=1_000, members=2, inflight=64, handles=True)
     yield Work("messages of 4 KiB", bytes=4_096)
     stalls = (*_OURS, "docs' manager", "ws on Node.js", "python-socketio")
     yield Work("16 KiB, nobody stalled", inflight=4, bytes=16_384, only=stalls)
