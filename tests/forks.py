@@ -25,6 +25,8 @@ import pytest
 _OPTIONS = [
     # The project's own options may spread the tests over processes that are not warm.
     *("-o", "addopts=", "-ra", "--strict-config", "--strict-markers"),
+    # A run has a limit of its own, by the same means.
+    *("-o", "faulthandler_timeout=0"),
     *("--exitfirst", "-p", "no:cacheprovider"),
     # With other examples a broken service may pass in one run and not in the next.
     "--hypothesis-seed=1",

@@ -150,15 +150,19 @@ class Project:
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the project, as its owner would; `limit` in seconds."""
-        done = subprocess.run(
-            command,
-            cwd=self.path,
-            env={**clean_environment(), **self.settings, **(environment or {})},
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=limit,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.path,
+                env={**clean_environment(), **self.settings, **(environment or {})},
+                capture_output=True,
+                encoding="utf-8",
+                check=False,
+                timeout=limit,
+            )
+        except subprocess.TimeoutExpired as late:
+            printed = (late.stdout or b"")[-6_000:].decode(errors="replace")
+            pytest.fail(f"{' '.join(command)} took more than {limit} s:\n{printed}")
         assert not check or done.returncode == 0, done.stdout[-6_000:] + done.stderr[-3_000:]
         return done
 

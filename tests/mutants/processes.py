@@ -19,6 +19,11 @@ MUTANTS = [
         "rooms/test_redis.py::test_a_restarted_redis_answers_although_every_idle_connection_died",
     ),
     Mutant(
+        "a command that the end interrupts connects anew",
+        [never("ConnectionPool.ensure_connection", "self._closed")],
+        "rooms/test_redis.py::test_what_the_end_interrupts_connects_no_more",
+    ),
+    Mutant(
         "rooms that begin while the bus begins are not heard",
         [
             replace(

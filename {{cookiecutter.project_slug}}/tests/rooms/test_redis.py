@@ -9,12 +9,14 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from {{cookiecutter.__package}}.rooms.backends.redis.backend import redis_backend
 from {{cookiecutter.__package}}.rooms.backends.redis.client import Keyspace, connect
 from {{cookiecutter.__package}}.rooms.backends.redis.log import RedisLog
 from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
 from {{cookiecutter.__package}}.rooms.errors import LogLostError, UnavailableError
 
 from ..redis_server import RedisServer
+from ..waiting import until, within
 
 KEYSPACE = Keyspace("test")
 # Leases: one that a test waits for, and one that no slow machine outlives.
@@ -183,3 +185,33 @@ async def test_a_redis_with_a_password_takes_only_that(
             await client.aclose()
     finally:
         await redis.config_set("requirepass", "")
+
+
+async def test_what_the_end_interrupts_connects_no_more(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    backend = redis_backend(redis_server.url, "test", 10)
+    await backend.ping()
+    idle = await clients(redis) - 1
+
+    async def waits() -> bool:
+        return bool((await redis.info("clients"))["blocked_clients"])
+
+    await redis.client_pause(60_000, all=False)
+    interrupted = asyncio.create_task(backend.ping())
+    await until("it to wait", waits)
+    await backend.close()
+    await redis.client_unpause()
+    with pytest.raises(UnavailableError):
+        await within("it to fail", interrupted)
+    with pytest.raises(UnavailableError):
+        await backend.ping()
+
+    async def is_gone() -> bool:
+        return await clients(redis) == idle
+
+    await until("its connections to end", is_gone)
+
+
+async def clients(redis: Redis) -> int:
+    return len(await redis.client_list())

@@ -28,7 +28,7 @@ class RedisBackend(Backend):
     async def close(self) -> None:
         """Let go of all connections."""
         await self.bus.close()
-        await self.redis.aclose()
+        await self.redis.connection_pool.aclose()
 
 
 def redis_backend(

@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any, Self, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import AbstractConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa: A004 (redis-py's name)
@@ -37,9 +37,31 @@ _SCRIPTS = files(__package__) / "scripts"
 T = TypeVar("T")
 
 
+class ConnectionPool(BlockingConnectionPool):
+    """Stays closed: a command that its end interrupts, or that comes later, connects no more."""
+
+    _closed = False
+
+    async def ensure_connection(self, connection: AbstractConnection) -> None:
+        """Connect, or fail once the pool is closed.
+
+        Raises:
+            ConnectionError: It is closed, or Redis can't be reached.
+        """
+        await super().ensure_connection(connection)
+        if self._closed:
+            await connection.disconnect()
+            raise ConnectionError("The pool is closed")
+
+    async def aclose(self) -> None:
+        """Disconnect, for good."""
+        self._closed = True
+        await super().aclose()
+
+
 def connect(url: str) -> Redis:
     """Make a client; it connects when it is first used. It tries nothing twice: see `call`."""
-    pool = BlockingConnectionPool.from_url(
+    pool = ConnectionPool.from_url(
         url,
         max_connections=_CONNECTIONS,
         timeout=_TIMEOUT_SECONDS,
