@@ -21,8 +21,17 @@ FLAVOURS: list[str] = CONTEXT["framework"]
 LICENSES: list[str] = CONTEXT["license"]
 # For tests of what all flavours have to the byte: they run with the first one.
 ONCE = pytest.mark.parametrize("flavour", FLAVOURS[:1])
-# The tests of such parts: those of the engine, and of the client.
-SHARED_TESTS = ("tests/client", "tests/rooms")
+# The tests of such parts: of the engine, of the client, and of what the server does by itself.
+SHARED_TESTS = (
+    "tests/client",
+    "tests/rooms",
+    "tests/contract/test_floods.py",
+    "tests/contract/test_heads.py",
+    "tests/contract/test_log_pipe.py",
+    "tests/contract/test_rfc6455.py",
+    "tests/test_log_queue.py",
+    "tests/test_open_files.py",
+)
 SHARED_PACKAGE = TEMPLATE / "{{cookiecutter.project_slug}}/src/{{cookiecutter.__package}}"
 # Of the data in Redis, which releases with another one do not touch.
 (FORMAT,) = re.findall(

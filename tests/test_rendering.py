@@ -55,22 +55,23 @@ def test_what_is_shared_is_the_same_to_the_byte(
     prepared: Callable[[str], Project],
 ) -> None:
     one, other = (prepared(flavour).path for flavour in OTHERS)
-    for folder in (
+    for place in (
         "src/rooms_service/rooms",
         "src/rooms_service/server",
         "src/rooms_service/static",
         *SHARED_TESTS,
     ):
-        assert contents(one / folder) == contents(other / folder) != {}
+        assert contents(one / place) == contents(other / place) != {}
     # A flavour may have further tests of its own there.
     assert contents(one / "tests/contract").items() <= contents(other / "tests/contract").items()
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Read all files below a folder, but for bytecode."""
-    files = (path for path in folder.rglob("*") if path.is_file())
+def contents(place: Path) -> dict[str, bytes]:
+    """Read a file, or all files below a folder, but for bytecode."""
+    paths = [place] if place.is_file() else place.rglob("*")
+    files = (path for path in paths if path.is_file())
     return {
-        str(path.relative_to(folder)): path.read_bytes() for path in files if path.suffix != ".pyc"
+        str(path.relative_to(place)): path.read_bytes() for path in files if path.suffix != ".pyc"
     }
 
 

@@ -19,9 +19,9 @@ MUTANTS = [
         "rooms/test_redis.py::test_a_restarted_redis_answers_although_every_idle_connection_died",
     ),
     Mutant(
-        "a command that the end interrupts connects anew",
-        [never("ConnectionPool.ensure_connection", "self._closed")],
-        "rooms/test_redis.py::test_what_the_end_interrupts_connects_no_more",
+        "a command that the end interrupts leaves its connection open",
+        [never("ConnectionPool.release", "self._closed")],
+        "rooms/test_redis.py::test_what_the_end_interrupts_leaves_no_connection",
     ),
     Mutant(
         "rooms that begin while the bus begins are not heard",

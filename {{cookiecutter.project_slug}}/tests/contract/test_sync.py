@@ -43,10 +43,13 @@ TICK = OwnFrame.model_validate({"type": "tick"})
 
 # A process that does not serve, and tells when its parts start and stop.
 SCRIPT = f"""
-import os, signal, sys, threading, time
+import os, signal, sys, threading, time, warnings
 import tests.bare
-from {{cookiecutter.__package}} import service
 from {{cookiecutter.__package}}.rooms import Service
+
+warnings.simplefilter("always", ResourceWarning)
+# From Python 3.12 on, it warns of each fork of a process that has threads.
+warnings.simplefilter("ignore", DeprecationWarning)
 
 def tell(what):
     print(what, flush=True)
@@ -59,18 +62,16 @@ class Part:
         tell("stopped")
 
 parts = [Part()]
-service.make_service = lambda _: Service(resources=parts)
 {SET_UP}
-from {{cookiecutter.__package}}.web import sync
+from {{cookiecutter.__package}}.web import manager as managers, sync
+managers.make_service = lambda _: Service(resources=parts)
 """
 
 
 async def run(folder: Path, code: str, **settings: str) -> list[str]:
     """Run code behind the script above to its end, and return the lines that it printed."""
-    # From Python 3.12 on, it warns of each fork of a process that has threads.
-    warnings = ("-W", "always::ResourceWarning", "-W", "ignore::DeprecationWarning")
-    command = (sys.executable, *warnings, "-c", SCRIPT + code)
-    async with started(folder, command, **settings) as process:
+    (folder / "script.py").write_text(SCRIPT + code, encoding="utf-8")
+    async with started(folder, (sys.executable, "-m", "script"), **settings) as process:
         assert await process.ended() == 0, process.printed
     return process.printed.splitlines()
 

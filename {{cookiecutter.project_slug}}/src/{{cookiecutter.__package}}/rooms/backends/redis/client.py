@@ -38,23 +38,18 @@ T = TypeVar("T")
 
 
 class ConnectionPool(BlockingConnectionPool):
-    """Stays closed: a command that its end interrupts, or that comes later, connects no more."""
+    """Keeps no connection once it was closed, not that of a command that was interrupted by it."""
 
     _closed = False
 
-    async def ensure_connection(self, connection: AbstractConnection) -> None:
-        """Connect, or fail once the pool is closed.
-
-        Raises:
-            ConnectionError: It is closed, or Redis can't be reached.
-        """
-        await super().ensure_connection(connection)
+    async def release(self, connection: AbstractConnection) -> None:
+        """Take a connection back."""
         if self._closed:
             await connection.disconnect()
-            raise ConnectionError("The pool is closed")
+        await super().release(connection)
 
     async def aclose(self) -> None:
-        """Disconnect, for good."""
+        """Disconnect all."""
         self._closed = True
         await super().aclose()
 
