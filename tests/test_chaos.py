@@ -17,8 +17,8 @@ from .truth import Stage, settle
 KILLS = 20
 CUTS = 15
 
-# What becomes of Redis is the engine's concern, which is the same in all flavours. This one has
-# more to lose: the layer of Channels has connections of its own.
+# What becomes of Redis and of processes is the engine's concern, which is the same in all flavours.
+# This one has more to lose with Redis: the layer of Channels has connections of its own.
 WITH_LAYER = pytest.mark.parametrize("flavour", ["channels"])
 
 Scenario = Callable[[Fleet, Crowd], Awaitable[None]]
@@ -44,6 +44,7 @@ async def talk_through(scenario: Scenario, stage: Stage, codes: set[int], url: s
     return crowd
 
 
+@ONCE
 @pytest.mark.slow(40)
 def test_nobody_misses_a_message_while_processes_are_killed(stage: Stage) -> None:
     async def scenario(fleet: Fleet, crowd: Crowd) -> None:
