@@ -11,10 +11,12 @@ _LISTENING = "0A"
 
 
 def mentioning(text: str) -> Iterator[int]:
-    """Find the other processes with a text in their command or the environment they began with."""
+    """Find the other processes with a text in their command, environment or folder's path."""
     for pid in _pids():
         with suppress(OSError):
             known = [(_PROC / f"{pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+            # Redis writes over both.
+            known.append(bytes((_PROC / f"{pid}/cwd").readlink()))
             if any(text.encode() in one for one in known):
                 yield pid
 

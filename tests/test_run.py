@@ -15,6 +15,11 @@ PROCESS = """
 import subprocess, sys
 subprocess.Popen([sys.executable, "-m", "http.server", "0"], start_new_session=True).returncode = 0
 """
+WITHOUT_ENVIRONMENT = """
+import subprocess, sys, tempfile
+command, folder = [sys.executable, "-m", "http.server", "0"], tempfile.gettempdir()
+subprocess.Popen(command, cwd=folder, env={}, start_new_session=True).returncode = 0
+"""
 FILE = """
 import pathlib, tempfile
 pathlib.Path(tempfile.gettempdir(), "mine.txt").touch()
@@ -60,12 +65,13 @@ def run(folder: Path, code: str, processes: int) -> tuple[int, str]:
     ("code", "named"),
     [
         (PROCESS, r"left behind: process \d+, .*http.server 0, listening at \[\d+\]"),
+        (WITHOUT_ENVIRONMENT, r"left behind: process \d+, .*http.server 0"),
         (FILE, r"left behind: .*/mine\.txt"),
         (SHARED, r"changed, though tests share it: .*/shared/a/b/new\.txt"),
         (PORT, r"a test left a port of its own open"),
         (SKIP, r"skipped in CI: .*test_it: nobody is here"),
     ],
-    ids=["process", "file", "shared", "port", "skip"],
+    ids=["process", "process without environment", "file", "shared", "port", "skip"],
 )
 def test_a_run_that_leaves_something_behind_fails_and_names_it(
     code: str, named: str, processes: int, tmp_path: Path
