@@ -136,7 +136,6 @@ def test_every_page_is_shown_without_another_host(built: Path, run: Run) -> None
                             await page.emulate_media(color_scheme=scheme)
                             body = page.locator(f"body[data-md-color-scheme={shown}]")
                             await expect(body).to_be_visible()
-                            await page.wait_for_load_state("networkidle")
                         broken: list[str] = await page.evaluate(
                             "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
                         )
