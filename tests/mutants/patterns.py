@@ -34,9 +34,9 @@ MUTANTS = [
         "the last pattern that fits has the room",
         [
             replace(
-                "Handling._index",
-                "enumerate(self.handlers)",
-                "reversed([*enumerate(self.handlers)])",
+                "_index",
+                "enumerate(handlers)",
+                "reversed([*enumerate(handlers)])",
             )
         ],
         f"{_PATTERNS}::test_the_first_pattern_that_fits_has_the_room",

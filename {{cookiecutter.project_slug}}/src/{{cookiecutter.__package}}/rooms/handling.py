@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any, cast
 
 from pydantic import JsonValue, ValidationError
@@ -23,6 +24,9 @@ from .tasks import RunContext, calling, logging_errors
 
 Handler = RoomHandler[Any, Any]
 
+# Of more rooms than these, whose handler is remembered, it is looked for at each message.
+_REMEMBERED_ROOMS = 4_096
+
 
 class Handling:
     """The handlers of a service, and the clients that they see. `run` goes around each call."""
@@ -31,6 +35,7 @@ class Handling:
         self, handlers: Sequence[Handler], rooms: Rooms, run: RunContext, *, debug: bool
     ) -> None:
         self.handlers = in_order(handlers)
+        self._index = lru_cache(_REMEMBERED_ROOMS)(partial(_index, self.handlers))
         self._rooms = rooms
         self._run = run
         self._decoders = [build_decoder(one.frames, debug=debug) for one in self.handlers]
@@ -169,9 +174,6 @@ class Handling:
         """Whether a hook is to be told of a client's end."""
         return connection in self._clients
 
-    def _index(self, room: str) -> int:
-        return next(index for index, one in enumerate(self.handlers) if one.takes(room))
-
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[None]:
         try:
@@ -211,6 +213,10 @@ def refusal(error: RoomsError, **names: str | None) -> frames.Error:
         code = "invalid-message"
     reason = error.reason if isinstance(error, Refused) else None
     return frames.Error(code=code, detail=str(error), reason=reason, **names)
+
+
+def _index(handlers: Sequence[Handler], room: str) -> int:
+    return next(index for index, one in enumerate(handlers) if one.takes(room))
 
 
 def _validated(handler: Handler, body: JsonValue) -> object:
