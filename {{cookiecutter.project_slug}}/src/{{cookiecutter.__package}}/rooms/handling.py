@@ -80,9 +80,11 @@ class Handling:
             handshake.headers,
             handshake.address,
         )
-        client = Client[Any](connection, request, self._rooms, self.rooms.spawner())
-        async with self._asking():
-            client.state = await handler.authorize(request)
+        client: Client[Any] = Client(connection, request, self._rooms, self.rooms.spawner())
+        client.state = None
+        if "authorize" in handler.hooks:
+            async with self._asking():
+                client.state = await handler.authorize(request)
         # It may have been closed meanwhile, and nothing tells of its end then.
         if not connection.ending:
             self._clients[connection] = client
