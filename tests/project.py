@@ -49,7 +49,7 @@ def clean_environment() -> dict[str, str]:
     A project's tests run in one process, since tests of this run are beside them.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
-    return {**kept, "PYTEST_XDIST_AUTO_NUM_WORKERS": "0"}
+    return {**kept, "PYTEST_ADDOPTS": "--numprocesses=0"}
 
 
 def cookiecutter(

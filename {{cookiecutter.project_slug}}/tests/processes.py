@@ -161,6 +161,18 @@ async def started(
         await process.kill()
 
 
+def script(folder: Path, code: str) -> tuple[str, ...]:
+    """Write code to a file; the command that runs it in this folder."""
+    (folder / "script.py").write_text(code, encoding="utf-8")
+    return (sys.executable, "-m", "script")
+
+
+async def run_to_end(folder: Path, command: Sequence[str], **settings: str) -> tuple[int, str]:
+    """Run a command to its end; its exit code and what it printed."""
+    async with started(folder, command, **settings) as process:
+        return await process.ended(), process.printed
+
+
 async def _start(
     folder: Path, command: Sequence[str], environment: dict[str, str], output: int
 ) -> Child:

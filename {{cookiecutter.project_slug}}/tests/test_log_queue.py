@@ -1,13 +1,13 @@
 """How lines of the log come to a file descriptor."""
 
+import asyncio
 import logging
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +16,10 @@ from {{cookiecutter.__package}}.web import about
 
 from .contract.counts import since, told
 from .missing import skip_without
-from .waiting import LIMIT_SECONDS, PROCESS_LIMIT_SECONDS
+from .processes import PROCESS_TIMEOUT, run_to_end, script, started
+from .waiting import LIMIT_SECONDS
 
+pytestmark = PROCESS_TIMEOUT
 # What is logged, by a handler of its own process.
 LOGS = f"""
 import logging, os, sys
@@ -51,15 +53,11 @@ def settle(handler: LineHandler) -> None:
         time.sleep(0.01)
 
 
-def run(code: str) -> str:
-    done = subprocess.run(  # noqa: S603 (our own code)
-        [sys.executable, "-c", LOGS + code],
-        stdout=subprocess.PIPE,
-        check=True,
-        encoding="utf-8",
-        timeout=PROCESS_LIMIT_SECONDS,
-    )
-    return done.stdout
+async def run(folder: Path, code: str) -> list[str]:
+    """Run code behind the lines above to its end, and return the lines that it printed."""
+    exit_code, printed = await run_to_end(folder, script(folder, LOGS + code))
+    assert exit_code == 0, printed
+    return printed.splitlines()
 
 
 def test_a_line_has_the_context_and_the_exception_of_who_logged() -> None:
@@ -101,42 +99,46 @@ def test_lines_that_cannot_be_written_are_counted_and_told_later(
         os.close(fd)
 
 
-def test_the_end_of_a_process_writes_what_waits() -> None:
-    lines = run("for number in range(5_000): logger.warning('line %s', number)").splitlines()
+async def test_the_end_of_a_process_writes_what_waits(tmp_path: Path) -> None:
+    lines = await run(tmp_path, "for number in range(5_000): logger.warning('line %s', number)")
     assert lines == [f"line {number}" for number in range(5_000)]
 
 
-def test_an_end_waits_as_long_as_somebody_takes_lines() -> None:
+async def test_an_end_waits_as_long_as_somebody_takes_lines(tmp_path: Path) -> None:
     code = (
         f"{LOGS}\nfrom {about.PACKAGE}.server.log_queue import flush_log\n"
         "for _ in range(600): logger.warning('x' * 1_000)\n"
         "flush_log(0.5)\nos._exit(0)"
     )
     printed = b""
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:  # noqa: S603 (our own code)
-        assert process.stdout
-        while data := os.read(process.stdout.fileno(), 65_536):
+    reading, writing = os.pipe()
+    async with started(tmp_path, script(tmp_path, code), writing):
+        os.close(writing)
+        while data := await asyncio.to_thread(os.read, reading, 65_536):
             printed += data
-            time.sleep(0.1)
+            await asyncio.sleep(0.1)
+    os.close(reading)
     assert printed.count(b"\n") == 600
 
 
-def test_a_process_ends_though_nobody_reads_its_log() -> None:
+async def test_a_process_ends_though_nobody_reads_its_log(tmp_path: Path) -> None:
     code = f"{LOGS}\nfor _ in range(5_000): logger.warning('x' * 100)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:  # noqa: S603 (our own code)
-        try:
-            assert process.wait(PROCESS_LIMIT_SECONDS) == 0
-        except subprocess.TimeoutExpired:
-            process.kill()
-            pytest.fail("it waits for ever")
+    reading, writing = os.pipe()
+    async with started(tmp_path, script(tmp_path, code), writing) as process:
+        os.close(writing)
+        assert await process.ended() == 0
+    os.close(reading)
 
 
-def test_a_fork_writes_its_own_lines() -> None:
+async def test_a_fork_writes_its_own_lines(tmp_path: Path) -> None:
     if not hasattr(os, "fork"):
         skip_without("fork", "Windows starts processes anew")
-    printed = run(
+    lines = await run(
+        tmp_path,
+        # The thread that writes is a reason for Python to warn of forks.
+        "import warnings\nwarnings.simplefilter('ignore')\n"
         "logger.warning('parent')\n"
         "if child := os.fork(): os.waitpid(child, 0)\n"
-        "else: logger.warning('child')\n"
+        "else: logger.warning('child')\n",
     )
-    assert sorted(printed.splitlines()) == ["child", "parent"]
+    assert sorted(lines) == ["child", "parent"]

@@ -28,8 +28,11 @@ async def until(
     """Ask again and again until a condition holds, but no longer than a test should."""
 
     async def asking() -> None:
-        while not await condition():  # noqa: ASYNC110 (what it asks about is in another process)
-            await asyncio.sleep(0.01)
+        pause = 0.01
+        while not await condition():
+            await asyncio.sleep(pause)
+            # What takes longer is asked less often: asking takes time from what is waited for.
+            pause = min(1.5 * pause, 0.1)
 
     await within(what, asking(), seconds)
 

@@ -140,9 +140,12 @@ async def test_chunks_of_nothing_are_cut_off(service: Service, drop: str) -> Non
 async def test_a_request_that_others_would_read_otherwise_is_refused(
     service: Service, caplog: pytest.LogCaptureFixture, head: str
 ) -> None:
-    async with service.opened(f"{head}\r\n" + "2\r\n{}\r\n0\r\n\r\n") as (reader, _):
-        answered = await within("an answer", reader.read())
+    async with service.opened(f"{head}\r\n" + "2\r\n{}\r\n0\r\n\r\n") as (reader, writer):
+        answered = await within("an answer", reader.readline())
+        writer.write_eof()
+        further = await within("the end", reader.read())
     assert answered.startswith(b"HTTP/1.1 400 ")
+    assert b"HTTP/1.1 " not in further
     caplog.clear()
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
@@ -31,7 +30,7 @@ from {{cookiecutter.__package}}.web import sync
 
 from ..flavour import SET_UP
 from ..missing import skip_without
-from ..processes import PROCESS_TIMEOUT, serving, started
+from ..processes import PROCESS_TIMEOUT, run_to_end, script, serving
 from ..redis_server import RedisServer
 from ..serving import Start
 from ..waiting import within
@@ -70,10 +69,9 @@ managers.make_service = lambda _: Service(resources=parts)
 
 async def run(folder: Path, code: str, **settings: str) -> list[str]:
     """Run code behind the script above to its end, and return the lines that it printed."""
-    (folder / "script.py").write_text(SCRIPT + code, encoding="utf-8")
-    async with started(folder, (sys.executable, "-m", "script"), **settings) as process:
-        assert await process.ended() == 0, process.printed
-    return process.printed.splitlines()
+    exit_code, printed = await run_to_end(folder, script(folder, SCRIPT + code), **settings)
+    assert exit_code == 0, printed
+    return printed.splitlines()
 
 
 async def test_in_a_process_that_serves_a_thread_calls_the_manager_that_serves(

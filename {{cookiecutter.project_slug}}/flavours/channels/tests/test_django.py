@@ -1,8 +1,6 @@
 """The Django project by itself: its model, its admin form, its commands."""
 
-import os
-import subprocess
-import sys
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,8 +26,7 @@ from {{cookiecutter.__package}}.web.middleware import Files
 from {{cookiecutter.__package}}.web.models import Room
 
 from .configs import make_config
-from .processes import PROCESS_TIMEOUT
-from .waiting import PROCESS_LIMIT_SECONDS
+from .processes import PROCESS_TIMEOUT, run_to_end, script
 
 
 def test_a_database_url_that_is_none_is_told() -> None:
@@ -119,21 +116,16 @@ def test_another_database_than_sqlite_has_to_be_migrated_first(
 
 
 @PROCESS_TIMEOUT
-def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> None:
+async def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> None:
     package = tables.__name__.partition(".")[0]
-    environment = {
-        **os.environ,
+    code = f"import django; django.setup(); import {tables.__name__} as it; it.prepare_tables()"
+    settings = {
         "DATABASE_URL": f"sqlite:///{tmp_path / 'fresh.sqlite3'}",
         "DJANGO_SETTINGS_MODULE": f"{package}.settings",
     }
-    program = f"import django; django.setup(); import {tables.__name__} as it; it.prepare_tables()"
-    command = (sys.executable, "-c", program)
-    started = [subprocess.Popen(command, env=environment) for _ in range(2)]  # noqa: S603 (our own)
-    try:
-        assert [one.wait(PROCESS_LIMIT_SECONDS) for one in started] == [0, 0]
-    finally:
-        for one in started:
-            one.kill()
+    command = script(tmp_path, code)
+    both = await asyncio.gather(*(run_to_end(tmp_path, command, **settings) for _ in range(2)))
+    assert both == [(0, ""), (0, "")]
 
 
 class Teams(RoomHandler):

@@ -26,16 +26,15 @@ from {{cookiecutter.__package}}.web.manager import get_manager
 from {{cookiecutter.__package}}.web.models import Room
 from {{cookiecutter.__package}}.web.sessions import SessionUsers
 
-from ..configs import clean_environment
-from ..processes import KEYS, PROCESS_TIMEOUT, serving, started
+from ..processes import PROCESS_TIMEOUT, run_to_end, serving, started
 from ..redis_server import RedisServer
 from ..serving import Start
-from ..waiting import PROCESS_LIMIT_SECONDS, until, within
+from ..waiting import until
 from .counts import read, since, told
 from .service import KEY, Service
 
 pytestmark = PROCESS_TIMEOUT
-MANAGE = (sys.executable, str(Path("manage.py").absolute()))
+MANAGE = (sys.executable, "-m", "manage")
 RUNSERVER = (*MANAGE, "runserver", "127.0.0.1:0")
 
 
@@ -380,16 +379,7 @@ async def announce(folder: Path, redis_url: str, room: str, text: str) -> tuple[
 
 async def manage(folder: Path, redis_url: str, *arguments: str) -> tuple[int, str]:
     """Run a command of Django's to its end; its exit code and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *(*MANAGE, *arguments),
-        cwd=folder,
-        env={**clean_environment(), **KEYS, "REDIS_URL": redis_url},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    printed, _ = await within("the command to end", process.communicate(), PROCESS_LIMIT_SECONDS)
-    assert process.returncode is not None
-    return process.returncode, printed.decode()
+    return await run_to_end(folder, (*MANAGE, *arguments), REDIS_URL=redis_url)
 
 
 async def test_hosts_that_djangos_settings_name_still_hold(
