@@ -747,6 +747,20 @@ async def test_a_new_token_is_asked_for_again(handled: Handled) -> None:
         await ann.expect_close(Close.NOT_ALLOWED)
 
 
+async def test_without_a_rule_who_may_enter_a_state_is_none(handled: Handled) -> None:
+    class Open(RoomHandler):
+        @on(Counted)
+        async def count(self, client: Client, frame: Counted) -> Told:
+            return Told(what=f"{client.state}")
+
+    async with handled(Open()) as service, service.join("ann") as ann:
+        await ann.send(type="counted")
+        await ann.expect("told", what="None")
+        await ann.send(type="refresh", token=service.token("ann"))
+        await ann.send(type="counted")
+        await ann.expect("told", what="None")
+
+
 async def test_a_part_that_starts_speaks_to_the_rooms_of_the_settings(handled: Handled) -> None:
     class Early(RoomHandler):
         async def start(self) -> None:
