@@ -6,13 +6,13 @@ import hmac
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from .project import Project, clean_environment
+from .starting import Running, start
 
 LIMIT_SECONDS = 30.0
 SECRET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"  # noqa: S105 (of tests)
@@ -31,17 +31,17 @@ async def until(
 
 
 class Process:
-    """One process of the service, which can be killed and started again."""
+    """One process of a service, or a command, which can be killed and started again."""
 
     def __init__(
-        self, name: str, command: Sequence[str], folder: Path, settings: Mapping[str, str]
+        self, name: str, what: Project | Sequence[str], folder: Path, settings: Mapping[str, str]
     ) -> None:
         self._address = ""
         self.log = folder.parent / f"{name}.log"
-        self._command = command
+        self._what = what
         self._folder = folder
         self._environment = {**clean_environment(), **settings}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
 
     def addresses(self) -> list[str]:
         """Where it listens, if it does."""
@@ -51,14 +51,7 @@ class Process:
         """Start it, and wait until it listens."""
         before = len(self.printed())
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=self._folder,
-                env=self._environment,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            self._process = start(self._what, self._folder, self._environment, output.fileno())
         await until(
             lambda: self._listens(before), lambda: f"{self.log.name} to start:\n{self.printed()}"
         )
@@ -123,9 +116,8 @@ class Fleet:
             "ROOMS": ",".join(rooms),
             **more,
         }
-        command = (str(project.python), "-m", project.package.name)
         self.processes = [
-            Process(f"process-{number}", command, project.path, {**settings, "PORT": str(port)})
+            Process(f"process-{number}", project, project.path, {**settings, "PORT": str(port)})
             for number, port in enumerate(ports)
         ]
 

@@ -125,8 +125,7 @@ async def fuzz_service(project: Project, frames: int) -> None:
         "HISTORY": "100",
         "GUESTS": "true",
     }
-    command = (str(project.python), "-m", project.package.name)
-    process = Process("fuzzed", command, project.path, settings)
+    process = Process("fuzzed", project, project.path, settings)
     await process.start()
     try:
         (address,) = process.addresses()

@@ -34,7 +34,7 @@ class Site:
         folder = self._project.path
         process = Process(
             f"process-{self._made}",
-            (str(self._project.python), "-m", self._project.package.name),
+            self._project,
             folder,
             {
                 "API_KEY": KEY,

@@ -64,9 +64,8 @@ async def visiting(
     project: Project, **settings: str
 ) -> AsyncIterator[tuple[str, ClientConnection]]:
     """Start the service, and come into its lobby; where it is, and a socket."""
-    command = (str(project.python), "-m", project.package.name)
     more = {**project.settings, "API_KEY": KEY, "PORT": "0", **settings}
-    process = Process("service", command, project.path, more)
+    process = Process("service", project, project.path, more)
     try:
         await process.start()
         (address,) = process.addresses()
