@@ -1,7 +1,7 @@
 """Calls the owner's handlers for the clients and rooms of one process."""
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import replace
@@ -35,7 +35,9 @@ class Handling:
         self, handlers: Sequence[Handler], rooms: Rooms, run: RunContext, *, debug: bool
     ) -> None:
         self.handlers = in_order(handlers)
-        self._index = lru_cache(_REMEMBERED_ROOMS)(partial(_index, self.handlers))
+        search = lru_cache(_REMEMBERED_ROOMS)(partial(_index, self.handlers))
+        # A single one has all rooms.
+        self._index: Callable[[str], int] = search if len(self.handlers) > 1 else lambda _: 0
         self._rooms = rooms
         self._run = run
         self._decoders = [build_decoder(one.frames, debug=debug) for one in self.handlers]
