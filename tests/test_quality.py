@@ -77,6 +77,7 @@ def render_nasty(output: Path, flavour: str) -> Project:
     return Project(output / "rooms-service", flavour)
 
 
+@pytest.mark.slow(15)
 def test_any_characters_in_the_answers_are_taken_as_they_are(
     flavour: str, prepared: Callable[[str], Project], tmp_path: Path
 ) -> None:

@@ -32,13 +32,7 @@ MUTANTS = [
     ),
     Mutant(
         "the last pattern that fits has the room",
-        [
-            replace(
-                "_index",
-                "enumerate(handlers)",
-                "reversed([*enumerate(handlers)])",
-            )
-        ],
+        [replace("_index", "enumerate(handlers)", "reversed([*enumerate(handlers)])")],
         f"{_PATTERNS}::test_the_first_pattern_that_fits_has_the_room",
     ),
     Mutant(

@@ -24,7 +24,7 @@ from .tasks import RunContext, calling, logging_errors
 
 Handler = RoomHandler[Any, Any]
 
-# Of more rooms than these, whose handler is remembered, it is looked for at each message.
+# Of so many rooms it is remembered which handler has them.
 _REMEMBERED_ROOMS = 4_096
 
 
