@@ -10,6 +10,7 @@ import compileall
 import faulthandler
 import gc
 import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -82,6 +83,8 @@ def main() -> None:
         with suppress(Exception):
             importlib.import_module(module)
     sys.unraisablehook = sys.__unraisablehook__
+    # Looks at all modules once; otherwise each run that fails does, to show its source.
+    inspect.getmodule(main.__code__)
     gc.freeze()
     for line in sys.stdin:
         fork = os.fork()

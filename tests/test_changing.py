@@ -1,7 +1,5 @@
 """An owner's changes take one to three files of the owner's, and the project's checks hold them."""
 
-import pytest
-
 from .project import ONCE, Project
 from .recipes import WRITE, Recipe, make_all
 
@@ -28,13 +26,9 @@ TITLES = [
 FURTHER_TITLES = {"fastapi": [], "channels": ["A database write before a message is kept"]}
 
 
-@pytest.mark.slow(20)
-def test_what_the_page_shows_can_be_done(project: Project) -> None:
-    recipes = make_all(project)
-    project.check()
-    touched = set().union(*(recipe.files("tests/") for recipe in recipes))
-    # All of its tests are run by `test_versions.py`.
-    project.run("uv", "run", "pytest", "tests/test_written.py", *sorted(touched))
+def test_what_the_page_shows_is_written_into_what_tells_of_the_code(project: Project) -> None:
+    # What it then passes: all checks in `test_kept.py`, all tests in `test_versions.py`.
+    make_all(project)
     page = (project.path / "docs/own.md").read_text(encoding="utf-8")
     for told in ("`ADVERTISING` | 4422", "`LONGEST_TEXT`", "`start-countdown` | `seconds`"):
         assert told in page

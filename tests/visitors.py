@@ -12,7 +12,8 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 LIMIT_SECONDS = 20
 # What the console tells while there is no service.
 AWAY = r"net::ERR_|WebSocket connection to"
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# The first has no windows: a visit takes it a third of the computing.
+_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -29,7 +30,8 @@ def find_chromium() -> str:
     for program in _PROGRAMS:
         if found := shutil.which(program):
             return found
-    pytest.skip("there is no Chromium: install it, for example by `apt install chromium`")
+    hint = "install it, for example by `apt install chromium-headless-shell`"
+    pytest.skip(f"there is no Chromium: {hint}")
 
 
 class Visitor:

@@ -4,8 +4,9 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any
-from urllib.request import HTTPRedirectHandler, build_opener
+from urllib.request import HTTPRedirectHandler, OpenerDirector, build_opener
 
 import jwt
 
@@ -43,16 +44,20 @@ class _NoRedirects(HTTPRedirectHandler):
         """Refuse: the settings name the one place that is trusted."""
 
 
-_opener = build_opener(_NoRedirects)
-# Some providers refuse the name of Python's own client.
-_opener.addheaders = [("User-Agent", __name__.partition(".")[0])]
+@cache
+def _opener() -> OpenerDirector:
+    # Made when it is needed: it reads the system's certificates.
+    opener = build_opener(_NoRedirects)
+    # Some providers refuse the name of Python's own client.
+    opener.addheaders = [("User-Agent", __name__.partition(".")[0])]
+    return opener
 
 
 def fetch(url: str, seconds: float) -> bytes:
     """Fetch what is at an address, within limits of time and size. Call it in a thread."""
     deadline = time.monotonic() + seconds
     body = b""
-    with _opener.open(url, timeout=seconds) as answer:
+    with _opener().open(url, timeout=seconds) as answer:
         while part := answer.read1(_MOST_BYTES):
             body += part
             if len(body) > _MOST_BYTES:
