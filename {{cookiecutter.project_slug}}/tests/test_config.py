@@ -217,13 +217,15 @@ def test_a_wrong_value_is_told_by_name(
     [
         ("API_KEY", "my hunter2", "'…'"),
         ("REDIS_URL", "redis://user:password@h:port/0", "'redis://…@h:port/0'"),
-        ("REDIS_URL", "redis://h:port/0?password=hunter2", "'redis://h:port/0?…'"),
+        ("REDIS_URL", "redis://h:6379/x?password=hunter2", "'redis://h:6379/x?…'"),
         ("REDIS_URL", "redis://user:password@h/abc?db=1", "'redis://…@h/abc?…'"),
         ("REDIS_URL", "redis://h:port/0?password=a@hunter2", "'redis://…'"),
         ("REDIS_URL", "redis://:hunter2?b@h", "'redis://…'"),
+        ("REDIS_URL", "redis://:hunter2", "'redis://:…'"),
+        ("REDIS_URL", "redis://user:2hunter/0", "'redis://user:…/0'"),
         ("REDIS_URL", "user:password@h:6379", "'…@h:6379'"),
         ("JWKS_URL", "https://user:password@h/keys", "'https://…@h/keys'"),
-        ("JWKS_URL", "http://h:port/keys?key=hunter2", "'http://h:port/keys?…'"),
+        ("JWKS_URL", "http://h:80x/keys?key=hunter2", "'http://h:…/keys?…'"),
     ],
 )
 def test_an_error_shows_no_secret(
@@ -306,7 +308,6 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path, monkeypatch: pytest.Mon
         ("", "got nothing"),
         ("k" * 31, "got 31 bytes"),
         ("ü" * 15, "got 30 bytes"),
-        (f"-----BEGIN PUBLIC KEY-----\n{'k' * 32}\n-----END PUBLIC KEY-----", "a public key"),
     ],
 )
 def test_production_takes_a_key_of_its_own(
@@ -317,6 +318,16 @@ def test_production_takes_a_key_of_its_own(
     assert "kk" not in str(ended.value)
     for good in ("k" * 32, "ü" * 16):
         load(tmp_path, monkeypatch, DEBUG="false", SECRET_KEY=good)
+
+
+@pytest.mark.parametrize("debug", ["false", "true"])
+def test_a_public_key_is_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, debug: str
+) -> None:
+    key = f"-----BEGIN PUBLIC KEY-----\n{'k' * 32}\n-----END PUBLIC KEY-----"
+    with pytest.raises(SystemExit, match=r"^SECRET_KEY: got a public key") as ended:
+        load(tmp_path, monkeypatch, DEBUG=debug, SECRET_KEY=key)
+    assert "kk" not in str(ended.value)
 
 
 PROVIDER = {

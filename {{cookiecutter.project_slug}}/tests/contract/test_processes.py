@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from redis.asyncio import Redis
@@ -13,7 +12,7 @@ from {{cookiecutter.__package}}.rooms.backends.redis.client import Keyspace, con
 from {{cookiecutter.__package}}.rooms.backends.redis.presence import RedisPresence
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
-from {{cookiecutter.__package}}.rooms.protocol.frames import Frame
+from {{cookiecutter.__package}}.rooms.protocol.reserved import OwnFrame
 from {{cookiecutter.__package}}.web import about
 
 from ..processes import PROCESS_TIMEOUT, Process, serving, workers
@@ -25,10 +24,7 @@ from .service import KEY, Endpoint, Service
 
 pytestmark = PROCESS_TIMEOUT
 
-
-class Types(Frame):
-    type: Literal["types"] = "types"
-    user: str
+TYPES = OwnFrame.model_validate({"type": "types", "user": "bea"})
 
 
 async def test_members_hear_each_other_whatever_process_they_are_at(pair: Pair) -> None:
@@ -90,7 +86,7 @@ async def test_what_is_only_told_reaches_who_is_here_and_is_not_kept(pair: Pair)
     async with pair[0].join("ann") as ann, pair[1].join("bea") as bea:
         await ann.expect("joined", user="bea")
         position = await pair[0].manager.publish("lobby", "hello", "cat")
-        await pair[1].manager.broadcast("lobby", Types(user="bea"))
+        await pair[1].manager.broadcast("lobby", TYPES)
         for client in (ann, bea):
             await client.expect("message", position=position)
             await client.expect("types", user="bea")

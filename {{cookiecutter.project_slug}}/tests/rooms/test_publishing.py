@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,11 @@ async def test_a_row_of_another_release_closes_with_removed(manager: ConnectionM
     await manager.backend.bus.send("attic", removed)
     await socket.expect_close(Close.REMOVED)
     await manager.disconnect(connection)
+
+
+async def test_what_is_no_frame_to_clients_is_not_sent(manager: ConnectionManager) -> None:
+    await manager.create_room("attic")
+    what: Any = {"type": "tick"}
+    for call in (manager.broadcast("attic", what), manager.send_to_user("attic", "ann", what)):
+        with pytest.raises(TypeError, match=r"^dict is no frame to clients: derive it"):
+            await call

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.apps import apps
-from django.contrib.auth.models import Permission
-from django.contrib.contenttypes.models import ContentType
-from django.db import connections
+from django.db import connection, connections, transaction
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker, Settings
 
@@ -20,6 +17,9 @@ from {{cookiecutter.__package}}.web.manager import build_manager
 from {{cookiecutter.__package}}.web.sync import end_own_manager
 
 pytest_plugins = ["tests.examples", "tests.redis_server", "tests.serving"]
+
+# Of the models themselves, which migrations fill.
+_KEPT_TABLES = {"auth_permission", "django_content_type"}
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +45,16 @@ def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
     """
     with django_db_blocker.unblock():
         yield
-        for model in apps.get_models():
-            if model not in {ContentType, Permission}:
-                model._default_manager.all().delete()  # noqa: SLF001 (it has no public name)
+        _empty_tables()
         # A signal may have started it, with the settings of this test.
         end_own_manager()
+
+
+def _empty_tables() -> None:
+    tables = set(connection.introspection.django_table_names()) - _KEPT_TABLES
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from .errors import Refused
 from .names import SERVICE_USER
 from .protocol import frames
 from .protocol.closes import CloseRow
-from .protocol.own import ToClient
+from .protocol.own import ToClient, check_to_client
 from .tasks import Spawner
 
 State = TypeVar("State", default=None)
@@ -129,7 +129,7 @@ class Client(Generic[State]):
 
     async def send(self, frame: ToClient) -> None:
         """Send a frame to this connection alone."""
-        _check(frame)
+        check_to_client(frame)
         if not self._connection.ending:
             self._rooms.answer(self._connection, frame)
 
@@ -138,7 +138,7 @@ class Client(Generic[State]):
 
         This connection gets it only with `to_self`.
         """
-        _check(frame)
+        check_to_client(frame)
         if not self.is_cut_off:
             await self._rooms.broadcast_from(self._connection, frame, to_self=to_self)
 
@@ -200,8 +200,3 @@ class Client(Generic[State]):
         """End what was spawned; what is told from now on is told for a client that is gone."""
         self._gone = True
         await self._tasks.end()
-
-
-def _check(frame: object) -> None:
-    if not isinstance(frame, ToClient):
-        raise TypeError(f"{type(frame).__name__} is no frame to clients: derive it of `ToClient`")

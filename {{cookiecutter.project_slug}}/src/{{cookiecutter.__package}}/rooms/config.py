@@ -83,8 +83,14 @@ RedisUrl = Annotated[
 # RFC 7518 asks of HS256 for a key as long as its hash.
 _SAFE_KEY_BYTES = 32
 _PROVIDER = ("JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE")
-# What comes before an @ or behind a ?; all but the scheme where it is unclear which is which.
-_SECRETS = re.compile(r"^([a-z+]+://)?(.*\?.*@.*|.*(?=@))|(?<=\?).+", re.DOTALL)
+# What comes before an @ or behind a ?; all but the scheme where it is unclear which is which; and
+# what is no port, as a password without its @.
+_SECRETS = re.compile(
+    r"^([a-z+]+://)?(.*\?.*@.*|.*(?=@))"
+    r"|^([a-z+]+://[^/?:\[]*:)(?=[0-9]*[^0-9/?])[^/?]+"
+    r"|(?<=\?).+",
+    re.DOTALL,
+)
 
 
 class ServiceConfig(BaseSettings):
@@ -186,10 +192,11 @@ class ServiceConfig(BaseSettings):
             together = " and ".join(_PROVIDER)
             raise ValueError(f"{', '.join(missing)}: got nothing; {together} are set together")
         if not self.debug:
-            self._check_key()
+            self._check_length()
+        self._check_kind()
         return self
 
-    def _check_key(self) -> None:
+    def _check_length(self) -> None:
         if "secret_key" not in self.model_fields_set:
             raise ValueError("SECRET_KEY: got nothing; with DEBUG off it takes a key of your own")
         size = len(self.secret_key.encode())
@@ -197,8 +204,10 @@ class ServiceConfig(BaseSettings):
             raise ValueError(
                 f"SECRET_KEY: got {size} bytes; with DEBUG off it takes at least {_SAFE_KEY_BYTES}"
             )
+
+    def _check_kind(self) -> None:
         try:
-            jwt.decode(jwt.encode({}, self.secret_key, "HS256"), self.secret_key, ["HS256"])
+            jwt.get_algorithm_by_name("HS256").prepare_key(self.secret_key)
         except jwt.InvalidKeyError:
             # From None: its words may tell of the key.
             raise ValueError(
@@ -242,7 +251,7 @@ def _worded(kind: type[ServiceConfig], error: ErrorDetails) -> str:
     field = kind.model_fields[name]
     words = (f"it takes {one.words}" for one in field.metadata if isinstance(one, Accepts))
     is_secret = not field.repr and not name.endswith("_url")
-    got = "…" if is_secret else _SECRETS.sub(r"\1…", str(error["input"]))
+    got = "…" if is_secret else _SECRETS.sub(r"\1\3…", str(error["input"]))
     return f"{name.upper()}: got {got!r}; {next(words, error['msg'])}"
 
 

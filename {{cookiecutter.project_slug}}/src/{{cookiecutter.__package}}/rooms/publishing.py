@@ -17,6 +17,7 @@ from .names import is_room_name
 from .protocol import frames
 from .protocol.closes import Close, CloseConnection, CloseRow
 from .protocol.events import EVERYWHERE, Direct, Ephemeral, Removed, RoomDeleted, SessionEnded
+from .protocol.own import check_to_client
 from .registry import RoomRegistry
 
 
@@ -94,7 +95,9 @@ class Publishing(RoomRegistry):
 
         Raises:
             MessageTooLargeError: the frame has more than MAX_MESSAGE_BYTES.
+            TypeError: it is no frame to clients.
         """
+        check_to_client(frame)
         await self.backend.bus.send(room, Ephemeral(text=await self._checked(room, frame)))
 
     async def send_to_user(self, room: str, user: str, frame: frames.Frame) -> bool:
@@ -102,7 +105,9 @@ class Publishing(RoomRegistry):
 
         Raises:
             MessageTooLargeError: the frame has more than MAX_MESSAGE_BYTES.
+            TypeError: it is no frame to clients.
         """
+        check_to_client(frame)
         event = Direct(user=user, text=await self._checked(room, frame))
         # Ask first: a user who joins in between gets the frame although the answer is no.
         is_there = await self.backend.presence.has(room, user)

@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 from . import frames
 from .closes import CloseRow
 from .frames import Frame, MessageId
-from .reserved import RESERVED_TYPES
+from .reserved import RESERVED_TYPES, OwnFrame
 
 
 class _Own(Frame):
@@ -47,6 +47,16 @@ class ToClient(_Own):
 
     A subclass has a `type`, written `type: Literal["…"] = "…"`, and fields as pydantic has them.
     """
+
+
+def check_to_client(frame: object) -> None:
+    """Make sure that what is to be sent is a frame to clients.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(frame, ToClient | OwnFrame):
+        raise TypeError(f"{type(frame).__name__} is no frame to clients: derive it of `ToClient`")
 
 
 def check_kind(model: type[_Own]) -> None:
