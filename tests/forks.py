@@ -5,7 +5,6 @@ Starting Python, pytest and the framework takes longer than most tests do. The w
 nothing of the project.
 """
 
-import ast
 import compileall
 import faulthandler
 import gc
@@ -13,10 +12,11 @@ import importlib
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -93,18 +93,12 @@ def main() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]), flush=True)
 
 
-def imports() -> Iterator[str]:
+def imports() -> set[str]:
     """List the libraries' modules that the project imports."""
     own = {"tests", *(path.name for path in Path("src").iterdir())}
-    for path in Path().glob("[st]*/**/*.py"):
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names = [node.module]
-            else:
-                continue
-            yield from (name for name in names if name.partition(".")[0] not in own)
+    sources = [path.read_text(encoding="utf-8") for path in Path().glob("[st]*/**/*.py")]
+    found = re.findall(r"(?m)^ *(?:from|import) (\w[\w.]*)", "\n".join(sources))
+    return {name for name in found if name.partition(".")[0] not in own}
 
 
 def run(
