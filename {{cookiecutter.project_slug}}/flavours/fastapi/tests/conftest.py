@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.web.app import create_app
 from {{cookiecutter.__package}}.web.dependencies import get_manager
@@ -39,7 +40,9 @@ def build_app(
     def build(manager: ConnectionManager) -> FastAPI:
         settings = manager.config.model_dump_json()
         idle = idle_apps.setdefault(settings, [])
-        app = idle.pop() if idle else create_app(manager=manager)
+        # It outlives the test, so it has another manager of its own.
+        assert isinstance(manager.config, Config)
+        app = idle.pop() if idle else create_app(manager.config)
         app.dependency_overrides[get_manager] = lambda: manager
         built.append((settings, app))
         return app
