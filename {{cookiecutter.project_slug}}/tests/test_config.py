@@ -222,6 +222,8 @@ def test_a_wrong_value_is_told_by_name(
         ("REDIS_URL", "redis://h:port/0?password=a@hunter2", "'redis://…'"),
         ("REDIS_URL", "redis://:hunter2?b@h", "'redis://…'"),
         ("REDIS_URL", "redis://:hunter2", "'redis://:…'"),
+        ("REDIS_URL", "REDIS://:12345/0", "'REDIS://:…/0'"),
+        ("REDIS_URL", "redis://user:123456", "'redis://user:…'"),
         ("REDIS_URL", "redis://user:2hunter/0", "'redis://user:…/0'"),
         ("REDIS_URL", "user:password@h:6379", "'…@h:6379'"),
         ("JWKS_URL", "https://user:password@h/keys", "'https://…@h/keys'"),

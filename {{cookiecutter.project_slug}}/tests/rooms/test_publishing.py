@@ -12,6 +12,7 @@ from {{cookiecutter.__package}}.rooms.connections.transport import Transport
 from {{cookiecutter.__package}}.rooms.manager import ConnectionManager
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.rooms.protocol.events import Direct, Removed
+from {{cookiecutter.__package}}.rooms.protocol.frames import Message
 from {{cookiecutter.__package}}.rooms.protocol.reserved import OwnFrame
 
 from ..fakes import Socket, members, slow_down
@@ -144,9 +145,13 @@ async def test_a_row_of_another_release_closes_with_removed(manager: ConnectionM
     await manager.disconnect(connection)
 
 
-async def test_what_is_no_frame_to_clients_is_not_sent(manager: ConnectionManager) -> None:
+@pytest.mark.parametrize("what", [{"type": "tick"}, Message(body="hello")])
+async def test_what_is_no_frame_to_clients_is_not_sent(
+    manager: ConnectionManager, what: object
+) -> None:
     await manager.create_room("attic")
-    what: Any = {"type": "tick"}
-    for call in (manager.broadcast("attic", what), manager.send_to_user("attic", "ann", what)):
-        with pytest.raises(TypeError, match=r"^dict is no frame to clients: derive it"):
+    told = f"^{type(what).__name__} is no frame to clients: derive it"
+    frame: Any = what
+    for call in (manager.broadcast("attic", frame), manager.send_to_user("attic", "ann", frame)):
+        with pytest.raises(TypeError, match=told):
             await call

@@ -53,8 +53,8 @@ def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
 def _empty_tables() -> None:
     tables = set(connection.introspection.django_table_names()) - _KEPT_TABLES
     with transaction.atomic(), connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608
+        for table in map(connection.ops.quote_name, tables):
+            cursor.execute(f"DELETE FROM {table}")  # noqa: S608 (a name that Django quoted)
 
 
 @pytest.fixture

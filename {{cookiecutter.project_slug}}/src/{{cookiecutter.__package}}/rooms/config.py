@@ -87,7 +87,7 @@ _PROVIDER = ("JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE")
 # what is no port, as a password without its @.
 _SECRETS = re.compile(
     r"^([a-z+]+://)?(.*\?.*@.*|.*(?=@))"
-    r"|^([a-z+]+://[^/?:\[]*:)(?=[0-9]*[^0-9/?])[^/?]+"
+    r"|^([A-Za-z+]+://(?::|[^/?:\[]+:(?![0-9]{1,5}(?:[/?]|\Z))))[^/?]+"
     r"|(?<=\?).+",
     re.DOTALL,
 )
