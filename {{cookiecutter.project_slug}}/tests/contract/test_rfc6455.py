@@ -246,7 +246,8 @@ async def wire(endpoint: Endpoint) -> AsyncIterator[Wire]:
         yield client
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+# As short as a test: it answers none of the pings that a connection gets after a while.
+@pytest_asyncio.fixture(loop_scope="module")
 async def witness(endpoint: Endpoint) -> AsyncIterator[Wire]:
     """Join another room, to learn what the service has read."""
     async with joined(endpoint, "lobby") as client:
