@@ -191,7 +191,7 @@ async def test_in_production_the_admin_insists_on_tls(tmp_path: Path) -> None:
     ("url", "told"),
     [
         ("sqlite:////nowhere/db.sqlite3", "DATABASE_URL: unable to open database file"),
-        ("postgres://nobody@127.0.0.1:1/none", "Error loading psycopg2 or psycopg module"),
+        ("postgres://a@127.0.0.1:1/b", "DATABASE_URL: Error loading psycopg2 or psycopg module"),
     ],
 )
 async def test_a_database_that_cannot_be_used_ends_the_start(

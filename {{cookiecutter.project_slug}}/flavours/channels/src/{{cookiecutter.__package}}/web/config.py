@@ -3,6 +3,8 @@
 from typing import Annotated, Self
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from django.db.utils import load_backend
 from pydantic import Field, model_validator
 
 from ..rooms.config import Accepts, ServiceConfig
@@ -21,7 +23,10 @@ class DjangoConfig(ServiceConfig):
     @model_validator(mode="after")
     def _database(self) -> Self:
         try:
-            dj_database_url.parse(self.database_url)
+            load_backend(dj_database_url.parse(self.database_url)["ENGINE"])
         except ValueError:
             raise ValueError(f"DATABASE_URL: got no database URL; it takes {_DATABASE}") from None
+        except ImproperlyConfigured as error:
+            # Its driver is not installed.
+            raise ValueError(f"DATABASE_URL: {error}") from None
         return self
