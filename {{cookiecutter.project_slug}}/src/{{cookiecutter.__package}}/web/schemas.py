@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from ..rooms.history import History
 from ..rooms.names import SERVICE_USER, RoomName, UserName
@@ -32,8 +32,8 @@ class NewRoom(_Request):
 
     name: RoomName
     password: Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD)] | None = None
-    capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] | None = None
-    presence: bool = True
+    capacity: Annotated[int, Field(strict=True, ge=1, le=MAX_CAPACITY)] | None = None
+    presence: StrictBool = True
 
 
 class CreatedRoom(BaseModel):
@@ -50,8 +50,8 @@ class TokenRequest(_Request):
 
     user: UserName
     password: Annotated[str, Field(max_length=MAX_PASSWORD)] | None = None
-    ttl: Annotated[int, Field(ge=1, le=MAX_TTL)] = DEFAULT_TTL
-    publish: bool = True
+    ttl: Annotated[int, Field(strict=True, ge=1, le=MAX_TTL)] = DEFAULT_TTL
+    publish: StrictBool = True
 
 
 class IssuedToken(BaseModel):
