@@ -271,6 +271,8 @@ async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str
         ("/rooms", {"name": 7}, "name"),
         ("/rooms", {"name": "attic", "capacity": 0}, "capacity"),
         ("/rooms", {"name": "attic", "capacity": 10**30}, "capacity"),
+        ("/rooms", {"name": "attic", "capacity": "5"}, "capacity"),
+        ("/rooms", {"name": "attic", "presence": "no"}, "presence"),
         ("/rooms", {"name": "attic", "password": "x" * 2_000}, "password"),
         ("/rooms", {"name": "attic", "password": ""}, "password"),
         ("/rooms", {"name": "attic", "presence": "maybe"}, "presence"),
@@ -282,6 +284,8 @@ async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str
         ("/rooms/lobby/tokens", {"user": "a" * 65}, "64 printable"),
         ("/rooms/lobby/tokens", {"user": "ann", "ttl": 0}, "ttl"),
         ("/rooms/lobby/tokens", {"user": "ann", "ttl": 10**9}, "ttl"),
+        ("/rooms/lobby/tokens", {"user": "ann", "ttl": True}, "ttl"),
+        ("/rooms/lobby/tokens", {"user": "ann", "publish": 0}, "publish"),
         ("/rooms/lobby/tokens", {"user": "ann", "publish": "maybe"}, "publish"),
         ("/rooms", {"name": "attic", "pasword": "sesame"}, "pasword"),
         ("/rooms/lobby/tokens", {"user": "ann", "is_staff": True}, "is_staff"),
@@ -394,10 +398,23 @@ async def test_a_failure_is_answered_like_any_error_and_logged_once(
 
 
 async def test_a_path_and_a_method_that_are_not_there(service: Service) -> None:
-    for method, path, status in [("GET", "/nowhere", 404), ("PUT", "/rooms", 405)]:
+    for method, path, status in [
+        ("GET", "/nowhere", 404),
+        ("GET", "/static/nowhere", 404),
+        ("PUT", "/rooms", 405),
+        ("PUT", "/", 405),
+        ("PUT", "/static/rooms.js", 405),
+    ]:
         answer = await service.call(method, path)
         assert answer.status_code == status
         assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("asked", ["bytes=99999999-", "bytes=5-2", "bytes=x", "x"])
+async def test_a_range_that_a_file_lacks_is_no_failure(service: Service, asked: str) -> None:
+    answer = await service.call("GET", "/static/rooms.js", headers={"Range": asked})
+    assert answer.status_code in {200, 416}
+    assert answer.is_success or answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ async def test_every_origin_is_allowed_by_an_asterisk(
         ("POST", TOKENS, 422),
         ("POST", "/rooms/nowhere/tokens", 404),
         ("OPTIONS", TOKENS, 405),
+        ("PUT", "/static/rooms.js", 405),
     ],
 )
 async def test_errors_can_be_read_by_pages_of_allowed_origins(
@@ -131,12 +132,25 @@ async def test_errors_can_be_read_by_pages_of_allowed_origins(
         body = {"user": "ann"} if "nowhere" in path else None
         answer = await service.call(method, path, headers={"Origin": origin}, json=body)
         assert (answer.status_code, answer.headers[ALLOW_ORIGIN]) == (status, origin)
+        assert answer.json()["detail"]
         denied = await service.expect_denied(404, path="/ws/a/b", origin=origin)
         assert denied[ALLOW_ORIGIN] == origin
         large = await service.call(
             "POST", TOKENS, headers={"Origin": origin}, content=b"x" * 2_000_000
         )
         assert (large.status_code, large.headers[ALLOW_ORIGIN]) == (413, origin)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/metrics", "/docs/socket", "/static/rooms.js", "/static/nothing"]
+)
+async def test_every_answer_names_its_origin_once(
+    start: Start, make_manager: MakeManager, path: str
+) -> None:
+    async with start(make_manager(allowed_origins=ORIGINS)) as service:
+        for origin, named in ((ALLOWED[0], [ALLOWED[0]]), (OTHERS[0], [])):
+            answer = await service.call("GET", path, headers={"Origin": origin})
+            assert answer.headers.get_list(ALLOW_ORIGIN) == named
 
 
 HANDSHAKE_LINES = [

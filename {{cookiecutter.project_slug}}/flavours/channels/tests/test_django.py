@@ -1,6 +1,7 @@
 """The Django project by itself: its model, its admin form, its commands."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousFileOperation, ValidationError
 from django.core.management import call_command
 from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.test import Client as Browser
 from django.test import RequestFactory
 
@@ -22,7 +24,7 @@ from {{cookiecutter.__package}}.web import admin, signals, tables
 from {{cookiecutter.__package}}.web import settings as own_settings
 from {{cookiecutter.__package}}.web.admin import RoomForm
 from {{cookiecutter.__package}}.web.lifespan import Lifespan
-from {{cookiecutter.__package}}.web.middleware import Files
+from {{cookiecutter.__package}}.web.middleware import Files, json_errors
 from {{cookiecutter.__package}}.web.models import Room
 
 from .configs import make_config
@@ -60,6 +62,19 @@ def test_a_name_that_leads_out_of_the_static_folder_has_no_file(
     assert files.find_file("/static/rooms.js")
     monkeypatch.setattr(finders, "find", leads_out)
     assert files.find_file("/static/con") is None
+
+
+async def test_an_error_keeps_what_a_view_says_beside_its_text() -> None:
+    async def view(_: HttpRequest) -> HttpResponse:
+        response = HttpResponse("Slow down", status=429, headers={"Retry-After": "7"})
+        response.set_cookie("seen", "yes")
+        return response
+
+    answer = await json_errors(view)(RequestFactory().get("/"))
+    assert json.loads(answer.content) == {"detail": "Too Many Requests"}
+    assert answer["Content-Type"] == "application/json"
+    assert answer["Retry-After"] == "7"
+    assert answer.cookies["seen"].value == "yes"
 
 
 def test_a_room_is_shown_by_its_name() -> None:

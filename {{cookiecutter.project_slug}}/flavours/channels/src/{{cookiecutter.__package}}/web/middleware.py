@@ -11,6 +11,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-un
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 _JSON = "application/json"
+_OF_THE_BODY = {"Content-Type", "Content-Length", "Content-Encoding"}
 
 
 @async_only_middleware
@@ -19,14 +20,15 @@ def json_errors(get_response: GetResponse) -> GetResponse:
 
     async def middleware(request: HttpRequest) -> HttpResponse:
         response = await get_response(request)
-        is_error = response.status_code >= HTTPStatus.BAD_REQUEST
-        if not is_error or response["Content-Type"].startswith(_JSON):
+        status = response.status_code
+        # Some of WhiteNoise's have no type.
+        if status < HTTPStatus.BAD_REQUEST or response.get("Content-Type", "").startswith(_JSON):
             return response
         if request.get_preferred_type([_JSON, "text/html"]) != _JSON:
             return response
-        answer = JsonResponse({"detail": response.reason_phrase}, status=response.status_code)
-        if "Allow" in response:
-            answer["Allow"] = response["Allow"]
+        kept = {name: value for name, value in response.items() if name not in _OF_THE_BODY}
+        answer = JsonResponse({"detail": response.reason_phrase}, status=status, headers=kept)
+        answer.cookies = response.cookies
         return answer
 
     return middleware

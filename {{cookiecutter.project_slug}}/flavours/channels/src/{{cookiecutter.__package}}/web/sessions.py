@@ -62,8 +62,7 @@ class SessionUsers(Authenticator):
             raise CloseConnection(Close.TOKEN_REQUIRED)
         claims = {"id": user.pk, "is_staff": getattr(user, "is_staff", False)}
         session = handshake.extra.get("session")
-        key: str | None = getattr(session, "session_key", None)
-        proof = Proof(user.pk, key, user.get_session_auth_hash())
+        proof = Proof(user.pk, getattr(session, "session_key", None), user.get_session_auth_hash())
         return Identity(name, claims=claims, session=session_name(session), proof=proof)
 
     async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:

@@ -104,6 +104,8 @@ STATICFILES_DIRS = [page.STATIC]
 # Static files are served from where they lie: nothing to collect before a start.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MIMETYPES = page.TYPES
+# ALLOWED_ORIGINS says whose pages may read them.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # Django would rather be given files asynchronously; WhiteNoise's are small and read at once.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")

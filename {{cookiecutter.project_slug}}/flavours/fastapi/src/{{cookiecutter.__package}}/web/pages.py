@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from ..rooms import metrics
 from . import page
@@ -23,6 +24,11 @@ for _suffix, _type in page.TYPES.items():
 
 class Files(StaticFiles):
     """Serves the same files under the same types on every machine."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a file, whole: what Starlette says of a wrong `Range` is no JSON."""
+        headers = [one for one in scope["headers"] if one[0] != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
     def lookup_path(self, path: str) -> tuple[str, stat_result | None]:
         """Find a file by a name that the folder lists: Windows also opens others, as `con`."""
