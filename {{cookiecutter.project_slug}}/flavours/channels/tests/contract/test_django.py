@@ -136,10 +136,21 @@ async def test_a_room_deleted_in_the_admin_closes(own_service: Service) -> None:
         await ann.expect_close(Close.ROOM_CLOSED)
 
 
-async def test_errors_are_pages_to_those_who_would_rather_have_a_page(service: Service) -> None:
-    answer = await service.call("GET", "/nowhere", headers={"Accept": "text/html"})
+@pytest.mark.parametrize(
+    ("accepted", "kind"),
+    [
+        ("text/html,application/xml;q=0.9,*/*;q=0.8", "text/html"),
+        ("*/*", "application/json"),
+        ("image/png", "application/json"),
+        ("none", "application/json"),
+    ],
+)
+async def test_errors_are_pages_to_those_who_prefer_a_page(
+    service: Service, accepted: str, kind: str
+) -> None:
+    answer = await service.call("GET", "/nowhere", headers={"Accept": accepted})
     assert answer.status_code == 404
-    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.headers["Content-Type"].startswith(kind)
 
 
 async def test_the_documentation_shows_the_calls(service: Service) -> None:

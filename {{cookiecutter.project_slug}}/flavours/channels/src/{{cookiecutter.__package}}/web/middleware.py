@@ -16,7 +16,7 @@ _OF_THE_BODY = {"Content-Type", "Content-Length", "Content-Encoding"}
 
 @async_only_middleware
 def json_errors(get_response: GetResponse) -> GetResponse:
-    """Answer errors as JSON with a `detail`, unless the caller would rather have a page."""
+    """Answer errors as JSON with a `detail`, unless the caller prefers a page."""
 
     async def middleware(request: HttpRequest) -> HttpResponse:
         response = await get_response(request)
@@ -24,7 +24,7 @@ def json_errors(get_response: GetResponse) -> GetResponse:
         # Some of WhiteNoise's have no type.
         if status < HTTPStatus.BAD_REQUEST or response.get("Content-Type", "").startswith(_JSON):
             return response
-        if request.get_preferred_type([_JSON, "text/html"]) != _JSON:
+        if request.get_preferred_type([_JSON, "text/html"]) == "text/html":
             return response
         kept = {name: value for name, value in response.items() if name not in _OF_THE_BODY}
         answer = JsonResponse({"detail": response.reason_phrase}, status=status, headers=kept)
