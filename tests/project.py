@@ -155,7 +155,7 @@ class Project:
         self,
         *command: str,
         environment: Mapping[str, str] | None = None,
-        limit: float = 700,
+        limit: float = 800,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the project, as its owner would; `limit` in seconds."""

@@ -1,7 +1,9 @@
 """A rendered project is held to its own checks, as it comes, without a fix-up."""
 
 import io
+import re
 import tokenize
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +67,15 @@ def test_it_stays_small(project: Project) -> None:
     lines = {path: count_code(path) for path in project.package.rglob("*.py")}
     assert sum(lines.values()) < 6_850
     assert max(lines.values()) < 250
+
+
+def test_the_process_of_a_test_outlives_the_tests_own_limit(project: Project) -> None:
+    """Else a test that computes for longer on a busy machine is a crash."""
+    pyproject = tomllib.loads((project.path / "pyproject.toml").read_text(encoding="utf-8"))
+    options = pyproject["tool"]["pytest"]["ini_options"]
+    texts = [path.read_text(encoding="utf-8") for path in (project.path / "tests").rglob("*.py")]
+    limits = re.findall(r"mark\.timeout\((\d+)\)", "".join(texts))
+    assert max(map(int, limits)) < options["faulthandler_timeout"]
 
 
 def render_nasty(output: Path, flavour: str) -> Project:

@@ -25,8 +25,9 @@ from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.web.dependencies import get_manager
 
 from .clock import ManualClock
+from .waiting import LIMIT_SECONDS
 
-pytestmark = pytest.mark.timeout(5)
+pytestmark = pytest.mark.timeout(LIMIT_SECONDS)
 
 
 @pytest.fixture
