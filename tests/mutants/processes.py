@@ -73,8 +73,16 @@ MUTANTS = [
     ),
     Mutant(
         "a process is ready though Redis takes no writes",
-        [replace("RedisBackend.ping", "self.redis.set(...)", "self.redis.ping()")],
+        [
+            replace("RedisBackend.ping", "self.log.append(...)", "self.redis.ping()"),
+            remove("RedisBackend.ping", "await self.log.delete(...)"),
+        ],
         "contract/test_processes.py::test_a_process_whose_redis_takes_no_writes_is_not_ready",
+    ),
+    Mutant(
+        "a process is ready though it may not publish",
+        [replace("RedisBackend.ping", "self.log.append(...)", 'self.redis.set(_PROBE, "", ex=1)')],
+        "contract/test_processes.py::test_a_process_that_lacks_a_right_in_redis_is_not_ready",
     ),
     Mutant(
         "the bus is not told of the gaps that the log fills",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -250,6 +251,31 @@ async def test_a_process_whose_redis_takes_no_writes_is_not_ready(
             await redis.config_set("min-replicas-to-write", 0)
         assert (await pair[0].call("GET", "/readyz")).status_code == 200
     assert "NOREPLICAS" in caplog.text
+    caplog.clear()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            {"commands": [f"-{command}"]}
+            for command in ("evalsha", "hset", "xadd", "zadd", "pexpire", "publish", "del")
+        ),
+        {"reset_channels": True},
+    ],
+    ids=str,
+)
+async def test_a_process_that_lacks_a_right_in_redis_is_not_ready(
+    pair: Pair, redis_server: RedisServer, caplog: pytest.LogCaptureFixture, change: dict[str, Any]
+) -> None:
+    async with connect(redis_server.url) as redis:
+        try:
+            await redis.acl_setuser("default", enabled=True, **change)
+            assert (await pair[0].call("GET", "/readyz")).status_code == 503
+        finally:
+            await redis.acl_setuser("default", enabled=True, categories=["+@all"], channels=["*"])
+        assert (await pair[0].call("GET", "/readyz")).status_code == 200
+        assert not [key async for key in redis.scan_iter("*probe*")]
     caplog.clear()
 
 

@@ -6,11 +6,12 @@ from redis.asyncio import Redis
 
 from ..interfaces import Backend, Keep, keep_by_default
 from .bus import RedisBus
-from .client import Keyspace, call, connect
+from .client import Keyspace, connect
 from .log import RedisLog
 from .presence import RedisPresence
 
-_PROBE_SECONDS = 60
+# No room has this name.
+_PROBE = ":probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,9 @@ class RedisBackend(Backend):
     keyspace: Keyspace
 
     async def ping(self) -> None:
-        """Make sure that Redis can be reached and takes what is written."""
-        key = self.keyspace.probe()
-        await call(lambda: self.redis.set(key, "", ex=_PROBE_SECONDS))
+        """Make sure that Redis can be reached and takes a message."""
+        await self.log.append(_PROBE, "", _PROBE)
+        await self.log.delete(_PROBE)
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -92,10 +92,6 @@ class Keyspace:
         """Name a key of a room."""
         return f"{self.prefix}:{FORMAT}:" + "{" + room + "}:" + name
 
-    def probe(self) -> str:
-        """Name the key that is written to see whether writing is possible."""
-        return f"{self.prefix}:{FORMAT}:probe"
-
     def channel(self, name: str) -> str:
         """Name a Pub/Sub channel; with the database's number, which Pub/Sub does not know."""
         return f"{self.prefix}:{FORMAT}:db{self.database}:{name}"
