@@ -5,6 +5,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from pydantic import field_validator
 
 from {{cookiecutter.__package}}.config import Config
 from {{cookiecutter.__package}}.rooms.config import (
@@ -195,6 +196,7 @@ def test_guests_follow_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("ROOM_CAPACITY", "2147483648", "at most 2147483647"),
         ("MESSAGES_PER_SECOND", "9" * 400, "at most 2147483647"),
         ("DRAIN_SECONDS", "86401", "at most 86400"),
+        *((name, "a\udcffb", "UTF-8") for name in ("SECRET_KEY", "JWT_ROOMS_CLAIM")),
         *(("API_KEY", key, "ASCII") for key in ("my key", "key\t", "schlüssel")),
         ("DRAIN_SECONDS", "inf", "at least 0"),
         ("DRAIN_SECONDS", "nan", "at least 0"),
@@ -287,9 +289,17 @@ def test_a_setting_of_your_own_needs_no_words(monkeypatch: pytest.MonkeyPatch) -
     class Own(ServiceConfig):
         seats: int = 4
 
-    monkeypatch.setenv("SEATS", "many")
-    with pytest.raises(SystemExit, match=r"^SEATS: got 'many'; Input should be a valid integer"):
-        load_config(Own)
+        @field_validator("seats")
+        @classmethod
+        def _even(cls, seats: int) -> int:
+            if seats % 2:
+                raise ValueError("it takes an even number")
+            return seats
+
+    for value, told in (("many", "Input should be a valid integer"), ("5", "it takes an even")):
+        monkeypatch.setenv("SEATS", value)
+        with pytest.raises(SystemExit, match=f"^SEATS: got '{value}'; {told}"):
+            load_config(Own)
 
 
 def test_all_wrong_values_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from {{cookiecutter.__package}}.rooms.protocol.closes import Close
 from {{cookiecutter.__package}}.server.run import Worker, uvicorn_config
@@ -53,6 +54,13 @@ async def test_a_client_that_does_not_answer_cannot_hold_up_a_ctrl_c(tmp_path: P
         await process.ended()
         assert "Traceback" not in process.printed
         sly.vanish()
+
+
+@pytest.mark.parametrize("host", ["a b", "127.0.0.1:8000", "999.1.1.1", "a..b", "\udcff"])
+async def test_a_host_that_is_none_ends_the_start(tmp_path: Path, host: str) -> None:
+    async with started(tmp_path, HOST=host) as process:
+        assert await process.ended() == 1
+    assert process.printed.splitlines()[-1].startswith(f"HOST: got {host!r}; it takes an address")
 
 
 async def test_a_line_for_machines_is_one_object_and_tells_no_secret(tmp_path: Path) -> None:

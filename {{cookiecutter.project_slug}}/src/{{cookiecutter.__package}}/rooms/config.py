@@ -31,6 +31,12 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _utf8(text: str) -> str:
+    # What is none raises a `ValueError`.
+    text.encode()
+    return text
+
+
 _BEARABLE = r"^[!-~]*$"
 _MOST = 2**31 - 1
 _HOST = r"^(\*|\.?[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$"
@@ -68,7 +74,8 @@ JwksUrl = Annotated[
     Annotated[str, AfterValidator(urls.http_url)] | None,
     Accepts("an https:// or http:// URL"),
 ]
-Text = Annotated[str, Accepts("any text")]
+Text = Annotated[str, AfterValidator(_utf8), Accepts("any text in UTF-8")]
+Secret = Annotated[str, AfterValidator(_utf8), Accepts("32 or more random characters in UTF-8")]
 RedisPrefix = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"), Accepts("1 to 64 of A-Z a-z 0-9 _ . : -")
 ]
@@ -122,7 +129,7 @@ class ServiceConfig(BaseSettings):
         default=True,
         description="`false` refuses unsafe defaults; `true` is for one developer's machine",
     )
-    secret_key: Annotated[str, Accepts("32 or more random characters")] = Field(
+    secret_key: Secret = Field(
         default_factory=lambda: secrets.token_urlsafe(48),
         description="signs tokens; without it, a random one per start; required with `DEBUG` off",
         repr=False,
@@ -246,13 +253,17 @@ def load_config(kind: type[ConfigT]) -> ConfigT:
 
 def _worded(kind: type[ServiceConfig], error: ErrorDetails) -> str:
     if not error["loc"]:
-        return error["msg"].removeprefix("Value error, ")
+        return _words(error)
     name = str(error["loc"][0])
     field = kind.model_fields[name]
     words = (f"it takes {one.words}" for one in field.metadata if isinstance(one, Accepts))
     is_secret = not field.repr and not name.endswith("_url")
     got = "…" if is_secret else _SECRETS.sub(r"\1\3…", str(error["input"]))
-    return f"{name.upper()}: got {got!r}; {next(words, error['msg'])}"
+    return f"{name.upper()}: got {got!r}; {next(words, _words(error))}"
+
+
+def _words(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
 
 
 def is_loopback(host: str) -> bool:

@@ -174,10 +174,18 @@ def _minor(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
+def _check_host(config: ServiceConfig) -> None:
+    try:
+        socket.getaddrinfo(config.host, config.port, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        sys.exit(f"HOST: got {config.host!r}; it takes an address or a host name of this machine")
+
+
 def run(app: str, config: ServiceConfig, *, reload: bool = False, factory: bool = False) -> None:
     """Serve the application named by the import string `app` until a signal comes."""
     more = {"log_config": log_config(config), "reload": reload, "factory": factory}
     settings = uvicorn_config(app, config, **more)
+    _check_host(config)
     for warning in (*config.warnings(), *untested_version(), *open_files.warnings(config)):
         logger.warning(warning)
     if sys.platform == "win32" and (reload or config.workers > 1):

@@ -27,6 +27,5 @@ class DjangoConfig(ServiceConfig):
         except ValueError:
             raise ValueError(f"DATABASE_URL: got no database URL; it takes {_DATABASE}") from None
         except ImproperlyConfigured as error:
-            # Its driver is not installed.
-            raise ValueError(f"DATABASE_URL: {error}") from None
+            raise ValueError(f"DATABASE_URL: {error}; it takes {_DATABASE}, and a driver") from None
         return self
