@@ -24,7 +24,8 @@ from .service import KEY, Service
 pytestmark = PROCESS_TIMEOUT
 
 FRAMES = "/rooms/lobby/frames"
-TICK = {"type": "tick", "n": [1, {"of": "three"}]}
+# Of a type that no project declares.
+TICK = {"type": "x-tick", "n": [1, {"of": "three"}]}
 OF_THE_ENGINE = {
     *("message", "refresh", "ping", "debug-close"),
     *("welcome", "joined", "left", "pong", "error", "done"),
@@ -75,11 +76,11 @@ async def test_a_frame_for_a_user_reaches_all_tabs_and_nobody_else(three: list[S
             for client in (tab, second, third):
                 await client.expect("joined", user="bea")
             assert await send(three[2], TICK, user="ann") == 202
-            assert await send(three[2], {"type": "tock"}) == 202
+            assert await send(three[2], {"type": "x-tock"}) == 202
             for client in (tab, second, third):
                 assert await client.next_frame("the frame") == TICK
-                await client.expect("tock")
-            await bea.expect("tock")
+                await client.expect("x-tock")
+            await bea.expect("x-tock")
             await elsewhere.expect_nothing()
         for client in (tab, second, third):
             await client.expect("left", user="bea")
@@ -90,7 +91,7 @@ async def test_a_caller_learns_whether_a_user_is_there(three: list[Service]) -> 
     async with three[0].join("ann") as ann:
         assert await manager.send_to_user("lobby", "ann", frame)
         assert not await manager.send_to_user("lobby", "bea", frame)
-        await ann.expect("tick")
+        await ann.expect("x-tick")
 
     async def has_left() -> bool:
         return not await manager.send_to_user("lobby", "ann", frame)
@@ -136,7 +137,8 @@ async def test_a_frame_of_a_type_of_the_engine_is_refused(service: Service, kind
 
 
 @pytest.mark.parametrize(
-    "frame", [None, "tick", [TICK], {}, {"n": 1}, {"type": None}, {"type": 7}, {"type": ["tick"]}]
+    "frame",
+    [None, "x-tick", [TICK], {}, {"n": 1}, {"type": None}, {"type": 7}, {"type": ["x-tick"]}],
 )
 async def test_a_frame_that_has_no_type_is_refused(service: Service, frame: object) -> None:
     assert await send(service, frame) == 422
@@ -146,14 +148,14 @@ async def test_a_frame_that_has_no_type_is_refused(service: Service, frame: obje
     "content",
     [
         b"{}",
-        b'{"frame": {"type": "tick", "n": 1e999}}',
-        b'{"frame": {"type": "tick", "n": NaN}}',
-        b'{"frame": {"type": "tick", "n": "\\ud800"}}',
-        b'{"frame": {"type": "tick", "\\ud800": 1}}',
+        b'{"frame": {"type": "x-tick", "n": 1e999}}',
+        b'{"frame": {"type": "x-tick", "n": NaN}}',
+        b'{"frame": {"type": "x-tick", "n": "\\ud800"}}',
+        b'{"frame": {"type": "x-tick", "\\ud800": 1}}',
         b'{"frame": {"type": "\\ud800"}}',
-        b'{"frame": {"type": "tick"}, "user": ""}',
-        b'{"frame": {"type": "tick"}, "user": "a\\nb"}',
-        b'{"frame": {"type": "tick", "n": ' + b"[" * 400 + b"]" * 400 + b"}}",
+        b'{"frame": {"type": "x-tick"}, "user": ""}',
+        b'{"frame": {"type": "x-tick"}, "user": "a\\nb"}',
+        b'{"frame": {"type": "x-tick", "n": ' + b"[" * 400 + b"]" * 400 + b"}}",
     ],
 )
 async def test_what_cannot_be_sent_as_a_frame_is_refused(service: Service, content: bytes) -> None:
@@ -168,7 +170,7 @@ async def test_any_other_frame_is_sent_as_it_is(service: Service) -> None:
     frames: list[dict[str, Any]] = [
         {"type": ""},
         {"type": "Message", "ref": "r1", "id": None},
-        {"type": "tick", "model_config": 1, "copy": "ü", "frame": {"type": "message"}},
+        {"type": "x-tick", "model_config": 1, "copy": "ü", "frame": {"type": "message"}},
     ]
     async with service.join("ann") as ann:
         for frame in frames:
@@ -180,8 +182,8 @@ async def test_any_other_frame_is_sent_as_it_is(service: Service) -> None:
 async def test_a_frame_has_a_room_and_a_largest_size(
     service: Service, user: dict[str, str]
 ) -> None:
-    assert await send(service, {"type": "tick", "n": "x" * 60_000}, **user) == 202
-    assert await send(service, {"type": "tick", "n": "x" * 70_000}, **user) == 413
+    assert await send(service, {"type": "x-tick", "n": "x" * 60_000}, **user) == 202
+    assert await send(service, {"type": "x-tick", "n": "x" * 70_000}, **user) == 413
     body = {"frame": TICK, **user}
     answer = await service.call("POST", "/rooms/nowhere/frames", headers=KEY, json=body)
     assert answer.status_code == 404

@@ -279,10 +279,10 @@ async def test_trusted_callers_reach_such_a_room(teams: Service) -> None:
     assert token.status_code == 201
     async with teams.connect("team-1", token.json()["token"]) as ann:
         await ann.expect("welcome", members=["ann"])
-        frame = {"frame": {"type": "tick"}}
+        frame = {"frame": {"type": "x-tick"}}
         answer = await teams.call("POST", f"{path}/frames", headers=KEY, json=frame)
         assert answer.status_code == 202
-        await ann.expect("tick")
+        await ann.expect("x-tick")
         members = await teams.call("GET", f"{path}/members", headers=KEY)
         assert members.json() == {"members": ["ann"]}
         assert (await teams.call("DELETE", f"{path}/members/ann", headers=KEY)).status_code == 204

@@ -38,7 +38,7 @@ from .service import KEY, Service
 
 pytestmark = PROCESS_TIMEOUT
 
-TICK = OwnFrame.model_validate({"type": "tick"})
+TICK = OwnFrame.model_validate({"type": "x-tick"})
 
 # A process that does not serve, and tells when its parts start and stop.
 SCRIPT = f"""
@@ -95,7 +95,7 @@ async def test_in_a_process_that_serves_a_thread_calls_the_manager_that_serves(
         token = await asyncio.to_thread(use)
         await ann.expect_message("hello", "cron")
         for _ in range(2):
-            await ann.expect("tick")
+            await ann.expect("x-tick")
         await ann.expect_close(Close.TOKEN_EXPIRED)
     async with service.connect(token=token) as bea:
         await bea.expect("welcome", user="bea")

@@ -18,7 +18,7 @@ from {{cookiecutter.__package}}.rooms.protocol.reserved import OwnFrame
 from ..fakes import Socket, members, slow_down
 from ..waiting import until_told, within
 
-TICK = OwnFrame(type="tick")
+TICK = OwnFrame(type="x-tick")
 
 
 def types(socket: Socket) -> list[str]:
@@ -48,7 +48,7 @@ async def test_a_client_that_is_told_what_it_missed_gets_frames_that_are_not_kep
     await within("the welcome", writing.wait())
     await until_told()
     # More than is left beside what it missed, if that took all there is.
-    frame = OwnFrame.model_validate({"type": "tick", "text": "x" * 1_500})
+    frame = OwnFrame.model_validate({"type": "x-tick", "text": "x" * 1_500})
     if to_user:
         assert await manager.send_to_user("attic", "ann", frame)
     else:
@@ -60,7 +60,7 @@ async def test_a_client_that_is_told_what_it_missed_gets_frames_that_are_not_kep
     assert socket.closed is None
     told = types(socket)
     assert told[0] == "welcome"
-    assert sorted(told[1:]) == ["message"] * 100 + ["tick"]
+    assert sorted(told[1:]) == ["message"] * 100 + ["x-tick"]
     assert told[-1] == "message"
     await manager.disconnect(connection)
 
@@ -83,8 +83,8 @@ async def test_a_client_without_a_welcome_gets_no_frame(
     await until_told()
     for connection in connections:
         await connection.drained()
-    assert types(there) == ["welcome", "joined", "tick", "tick"]
-    assert types(socket) == ["welcome", "tick"]
+    assert types(there) == ["welcome", "joined", "x-tick", "x-tick"]
+    assert types(socket) == ["welcome", "x-tick"]
     for connection in connections:
         await manager.disconnect(connection)
 
@@ -96,11 +96,11 @@ async def test_a_frame_for_a_user_comes_behind_the_messages_of_its_round(
     socket = Socket()
     connection = await manager.connect("attic", socket.transport)
     await manager.publish("attic", "hello", "bea")
-    direct = Direct(user=connection.user, text='{"type": "tick"}')
+    direct = Direct(user=connection.user, text='{"type": "x-tick"}')
     await manager.backend.bus.send("attic", direct)
     await until_told()
     await connection.drained()
-    assert types(socket) == ["welcome", "message", "tick"]
+    assert types(socket) == ["welcome", "message", "x-tick"]
     await manager.disconnect(connection)
 
 
@@ -145,7 +145,7 @@ async def test_a_row_of_another_release_closes_with_removed(manager: ConnectionM
     await manager.disconnect(connection)
 
 
-@pytest.mark.parametrize("what", [{"type": "tick"}, Message(body="hello")])
+@pytest.mark.parametrize("what", [{"type": "x-tick"}, Message(body="hello")])
 async def test_what_is_no_frame_to_clients_is_not_sent(
     manager: ConnectionManager, what: object
 ) -> None:
