@@ -13,6 +13,11 @@ MUTANTS = [
         "rooms/test_outbox.py::test_where_nothing_waits_a_frame_is_written_at_once",
     ),
     Mutant(
+        "a message is kept that can't be read again",
+        [never("_encodable", "not isinstance(_, _) and _")],
+        "contract/test_http.py::test_a_body_is_nested_as_deep_as_it_can_be_read_again",
+    ),
+    Mutant(
         "a message overtakes those that a connection is still being told",
         [
             replace(

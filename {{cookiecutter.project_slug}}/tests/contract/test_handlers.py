@@ -143,6 +143,8 @@ async def test_a_frame_with_a_ref_is_answered_with_it(handled: Handled) -> None:
         await ann.expect_error("invalid-message", ref="r5")
         await ann.send(ref="r6")
         await ann.expect_error("invalid-message", ref="r6")
+        await ann.send_raw('{"type": "ask", "ref": "r7", "what": 1' + 5_000 * "0" + "}")
+        await ann.expect_error("invalid-message", ref="r7")
 
 
 async def test_a_frame_without_a_ref_is_answered_only_if_there_is_something_to_tell(

@@ -290,7 +290,7 @@ async def test_a_room_that_is_not_there_is_not_found(service: Service, room: str
         ("/rooms", {"name": "attic", "pasword": "sesame"}, "pasword"),
         ("/rooms/lobby/tokens", {"user": "ann", "is_staff": True}, "is_staff"),
         ("/rooms/lobby/messages", {"body": "hello", "sender": "ann"}, "sender"),
-        ("/rooms/lobby/frames", {"frame": {"type": "tick"}, "room": "attic"}, "room"),
+        ("/rooms/lobby/frames", {"frame": {"type": "x-tick"}, "room": "attic"}, "room"),
     ],
 )
 async def test_a_body_with_other_fields_is_refused_by_name(
@@ -333,6 +333,38 @@ async def test_a_text_that_no_encoding_has_is_refused(service: Service) -> None:
     await service.manager.create_room("cellar", password="sesame")
     answer = await service.call("POST", "/rooms/cellar/tokens", content=body)
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("in_objects", [False, True])
+async def test_a_body_is_nested_as_deep_as_it_can_be_read_again(
+    service: Service, *, in_objects: bool
+) -> None:
+    body: object = 1
+    for depth in range(1, 260):
+        body = {"a": body} if in_objects else [body]
+        if depth < 198:
+            continue
+        said = {"messages": {"body": body}, "frames": {"frame": {"type": "x-deep", "a": body}}}
+        for call, content in said.items():
+            answer = await service.call("POST", f"/rooms/lobby/{call}", headers=KEY, json=content)
+            assert answer.status_code == (202 if depth <= 199 else 422)
+            assert answer.is_success or answer.json()["detail"]
+    kept = (await service.call("GET", "/rooms/lobby/messages", headers=KEY)).json()
+    assert len(kept["messages"]) == 2
+    async with service.connect(token=service.token("ann"), path="/ws/lobby?last=1") as ann:
+        await ann.expect("welcome")
+        deepest = await ann.expect("message", body=kept["messages"][1]["body"])
+        await ann.say(deepest["body"])
+        await ann.expect("message", body=deepest["body"])
+        await ann.say([deepest["body"]], id="m1")
+        await ann.expect_error("invalid-message", id="m1")
+
+
+@pytest.mark.parametrize("count", [1_500, 16_000])
+async def test_parameters_that_no_call_has_are_passed_over(service: Service, count: int) -> None:
+    path = "/rooms/lobby/messages?limit=1&" + "&" * count + "a&" * (count // 2)
+    answer = await service.call("GET", path, headers=KEY)
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("body", ['"\\ud800"', '["\\ud800"]', '{"\\ud800": 1}'])
@@ -503,6 +535,6 @@ async def test_who_has_no_key_neither_speaks_nor_removes(
 ) -> None:
     async with service.join("ann"):
         for headers in ({}, {"Authorization": "Bearer wrong"}):
-            body = {"body": 1, "frame": {"type": "tick"}}
+            body = {"body": 1, "frame": {"type": "x-tick"}}
             answer = await service.call(method, path, headers=headers, json=body)
             assert answer.status_code == 401

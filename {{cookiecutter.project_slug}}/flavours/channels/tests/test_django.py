@@ -77,6 +77,14 @@ async def test_an_error_keeps_what_a_view_says_beside_its_text() -> None:
     assert answer.cookies["seen"].value == "yes"
 
 
+async def test_an_error_that_is_no_page_is_json_to_whoever_prefers_a_page() -> None:
+    async def view(_: HttpRequest) -> HttpResponse:
+        return HttpResponse("why", status=500, content_type="text/plain")
+
+    answer = await json_errors(view)(RequestFactory().get("/", headers={"Accept": "text/html"}))
+    assert json.loads(answer.content) == {"detail": "Internal Server Error"}
+
+
 def test_a_room_is_shown_by_its_name() -> None:
     assert str(Room(name="attic")) == "attic"
     assert "attic" not in str(RoomForm(instance=Room(name="attic"))["new_password"])

@@ -13,7 +13,7 @@ from pydantic import (
     JsonValue,
     TypeAdapter,
 )
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from .closes import Close
 from .events import Entry
@@ -23,6 +23,8 @@ PROTOCOL = "rooms.v1"
 
 
 _STRICT: Any = {"allow_nan": False, "ensure_ascii": False}
+# What pydantic reads of a message, from a client or from the log.
+_DEEPEST = 199
 
 
 def _encodable(body: JsonValue) -> JsonValue:
@@ -33,7 +35,20 @@ def _encodable(body: JsonValue) -> JsonValue:
         raise ValueError("text must not have half of a surrogate pair") from None
     except ValueError:
         raise ValueError("numbers must be finite and no larger than 1.8e308") from None
+    if not isinstance(body, str) and _is_too_deep(text):
+        raise ValueError(f"lists and objects must be nested no deeper than {_DEEPEST}")
     return body
+
+
+def _is_too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= _DEEPEST:
+        return False
+    try:
+        # As in a message.
+        from_json(f"[{text}]")
+    except ValueError:
+        return True
+    return False
 
 
 Body = Annotated[JsonValue, AfterValidator(_encodable)]
@@ -243,8 +258,9 @@ def encode_entry(entry: Entry) -> Encoded:
 def sent_names(text: str) -> dict[str, str]:
     """Find the `id` of a message, or the `ref` of another frame, for an error."""
     try:
-        # It reads some that pydantic does not, such as half of a surrogate pair.
-        sent = json.loads(text)
+        # It reads some that pydantic does not, such as half of a surrogate pair. As a float a
+        # number may have any length.
+        sent = json.loads(text, parse_int=float)
         kind = sent.get("type", None if "ref" in sent else "message")
         name = "id" if kind == "message" else "ref"
         return {name: _message_ids.validate_python(sent[name])}

@@ -11,6 +11,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-un
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponse]]
 _JSON = "application/json"
+_PAGE = "text/html"
 _OF_THE_BODY = {"Content-Type", "Content-Length", "Content-Encoding"}
 
 
@@ -22,9 +23,10 @@ def json_errors(get_response: GetResponse) -> GetResponse:
         response = await get_response(request)
         status = response.status_code
         # Some of WhiteNoise's have no type.
-        if status < HTTPStatus.BAD_REQUEST or response.get("Content-Type", "").startswith(_JSON):
+        kind = response.get("Content-Type", "").partition(";")[0]
+        if status < HTTPStatus.BAD_REQUEST or kind == _JSON:
             return response
-        if request.get_preferred_type([_JSON, "text/html"]) == "text/html":
+        if kind == _PAGE and request.get_preferred_type([_JSON, _PAGE]) == _PAGE:
             return response
         kept = {name: value for name, value in response.items() if name not in _OF_THE_BODY}
         answer = JsonResponse({"detail": response.reason_phrase}, status=status, headers=kept)

@@ -98,6 +98,8 @@ TIME_ZONE = "UTC"
 
 # The guard limits bodies in both flavours.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
+# As many as a head has bytes.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 32_768
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [page.STATIC]
