@@ -19,6 +19,7 @@ PICTURE = "docs/page.png"
 OTHER_CHANNELS = (
     "README.md",
     "contract/test_page.py",
+    "contract/test_processes.py",
     "rooms/backends/redis/client.py",
     "rooms/config.py",
     "rooms/protocol/asyncapi.py",

@@ -360,6 +360,12 @@ async def test_a_body_is_nested_as_deep_as_it_can_be_read_again(
         await ann.expect_error("invalid-message", id="m1")
 
 
+async def test_a_body_may_be_as_wide_as_fits(service: Service) -> None:
+    content = b'{"body": [' + b"[]," * 1_000 + b"[]]}"
+    answer = await service.call("POST", "/rooms/lobby/messages", headers=KEY, content=content)
+    assert answer.status_code == 202
+
+
 @pytest.mark.parametrize("count", [1_500, 16_000])
 async def test_parameters_that_no_call_has_are_passed_over(service: Service, count: int) -> None:
     path = "/rooms/lobby/messages?limit=1&" + "&" * count + "a&" * (count // 2)

@@ -2,11 +2,9 @@
 
 import argparse
 import os
-import sys
 
 import django
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 from .server.run import run
 from .web import about
@@ -19,10 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(about.TITLE, description=about.printable_summary())
     parser.add_argument("--reload", action="store_true", help="restart when a source file changes")
     reload: bool = parser.parse_args().reload
-    try:
-        django.setup()
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))
+    django.setup()
     # Only now: Django's models need its settings.
     from .web.tables import prepare_tables  # noqa: PLC0415 (see above)
 

@@ -71,7 +71,7 @@ TEMPLATES = [
 
 # Under ASGI a connection that outlives its request is lost with its thread, so none does.
 DATABASES = {"default": dj_database_url.parse(SERVICE.database_url, conn_max_age=0)}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # pragma: no branch (tests)
     # Readers and a writer at once, and writers that wait for each other rather than fail.
     DATABASES["default"]["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
