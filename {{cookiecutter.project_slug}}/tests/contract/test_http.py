@@ -342,7 +342,8 @@ async def test_a_body_is_nested_as_deep_as_it_can_be_read_again(
     body: object = 1
     for depth in range(1, 260):
         body = {"a": body} if in_objects else [body]
-        if depth < 198:
+        # From 255 on pydantic writes none, and reads none from 256 on.
+        if depth not in {198, 199, 200, 255, 256}:
             continue
         said = {"messages": {"body": body}, "frames": {"frame": {"type": "x-deep", "a": body}}}
         for call, content in said.items():

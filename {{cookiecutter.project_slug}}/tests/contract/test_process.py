@@ -56,7 +56,7 @@ async def test_a_client_that_does_not_answer_cannot_hold_up_a_ctrl_c(tmp_path: P
         sly.vanish()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "[::1]", "http://localhost", "a..b", "\udcff"])
+@pytest.mark.parametrize("host", ["[::1]", "a..b"])
 async def test_a_host_that_is_none_ends_the_start(tmp_path: Path, host: str) -> None:
     async with started(tmp_path, HOST=host) as process:
         assert await process.ended() == 1
