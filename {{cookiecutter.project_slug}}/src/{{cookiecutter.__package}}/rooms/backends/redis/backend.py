@@ -1,6 +1,7 @@
 """The Redis backend as a whole."""
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from redis.asyncio import Redis
 
@@ -23,7 +24,7 @@ class RedisBackend(Backend):
 
     async def ping(self) -> None:
         """Make sure that Redis can be reached and takes a message."""
-        await self.log.append(_PROBE, "", _PROBE)
+        await self.log.append(_PROBE, "", uuid4().hex)
         await self.log.delete(_PROBE)
 
     async def close(self) -> None:
