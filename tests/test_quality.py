@@ -65,7 +65,7 @@ _NO_CODE = {
 
 def test_it_stays_small(project: Project) -> None:
     lines = {path: count_code(path) for path in project.package.rglob("*.py")}
-    assert sum(lines.values()) < 6_900
+    assert sum(lines.values()) < 6_950
     assert max(lines.values()) < 250
 
 

@@ -150,8 +150,21 @@ if _header(token)["alg"] == "HS256":
     ),
     Mutant(
         "a connection stays when its identity no longer holds",
-        [never("_revoke", "not holding and _")],
+        [never("Revocation._revoke", "not holding and _")],
         "rooms/test_identities.py::test_a_connection_closes_when_its_identity_no_longer_holds",
+    ),
+    Mutant(
+        "all are asked about when one account changed",
+        [replace("Revocation._keep_answering_doubts", "one.admission.identity.account == account", "True")],
+        "rooms/test_identities.py"
+        "::test_the_identities_of_an_account_that_changed_are_asked_about_at_once",
+    ),
+    Mutant(
+        "what Django tells of a user is passed on to nobody",
+        [never("ask_about_changed_user", "not created and _")],
+        "contract/test_sessions.py"
+        "::test_a_socket_closes_at_once_when_django_tells_that_its_users_right_has_ended",
+        ["channels"],
     ),
     Mutant(
         "a user who is deactivated in Django stays",

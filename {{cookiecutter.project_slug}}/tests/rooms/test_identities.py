@@ -193,8 +193,9 @@ async def test_only_the_connections_of_a_session_end_with_it(attic: ConnectionMa
         await other.expect("hello")
 
 
-# Asks at once which identities still hold.
+# Asks at once which identities still hold, or never.
 IMPATIENT = Tuning(check_seconds=3600, identity_seconds=0.01)
+PATIENT = Tuning(check_seconds=3600, identity_seconds=3600)
 REVOKED = Handshake(extra={"user": "bea"})
 
 
@@ -206,7 +207,8 @@ class Revoking(Vouching):
         self.asked: asyncio.Queue[Sequence[Identity]] = asyncio.Queue()
 
     async def authenticate(self, handshake: Handshake, room: str) -> Identity | None:
-        return Identity(handshake.extra.get("user", "ann"))
+        user = handshake.extra.get("user", "ann")
+        return Identity(user, account=f"account of {user}")
 
     async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:
         self.asked.put_nowait(identities)
@@ -224,6 +226,23 @@ async def test_a_connection_closes_when_its_identity_no_longer_holds(
         first, second = [await within("a question", revoking.asked.get()) for _ in range(2)]
         assert sorted(one.user for one in first) == ["ann", "bea"]
         assert [one.user for one in second] == ["ann"]
+        await manager.publish("attic", "hello", "cid")
+        await ann.expect("hello")
+    await manager.stop()
+
+
+async def test_the_identities_of_an_account_that_changed_are_asked_about_at_once(
+    attic: ConnectionManager,
+) -> None:
+    revoking = Revoking()
+    manager = identifying(attic, Guests(allowed=False), revoking, tuning=PATIENT)
+    async with inside(manager, Handshake()) as ann, inside(manager, REVOKED) as bea:
+        await manager.start()
+        for user in ("cid", "ann", "bea"):
+            await manager.account_changed(f"account of {user}")
+        await bea.expect_close(Close.REMOVED)
+        asked = [revoking.asked.get_nowait() for _ in range(revoking.asked.qsize())]
+        assert [[one.user for one in identities] for identities in asked] == [["ann"], ["bea"]]
         await manager.publish("attic", "hello", "cid")
         await ann.expect("hello")
     await manager.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.contrib.auth import logout
+from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.staticfiles import finders
 from django.core.exceptions import SuspiciousFileOperation, ValidationError
@@ -26,6 +27,7 @@ from {{cookiecutter.__package}}.web.admin import RoomForm
 from {{cookiecutter.__package}}.web.lifespan import Lifespan
 from {{cookiecutter.__package}}.web.middleware import Files, json_errors
 from {{cookiecutter.__package}}.web.models import Room
+from {{cookiecutter.__package}}.web.sessions import account_name
 
 from .configs import make_config
 from .processes import PROCESS_TIMEOUT, run_to_end, script
@@ -192,6 +194,19 @@ def test_a_logout_without_a_session_closes_nothing(monkeypatch: pytest.MonkeyPat
     request.session = SessionStore()
     logout(request)
     assert called == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_new_user_or_a_login_is_no_reason_to_ask_who_may_be_here(
+    monkeypatch: pytest.MonkeyPatch, client: Browser
+) -> None:
+    called: list[object] = []
+    monkeypatch.setattr(signals, "account_changed", called.append)
+    user = User.objects.create_user("ann")
+    client.force_login(user)
+    assert called == []
+    user.save()
+    assert called == [account_name(user)]
 
 
 async def test_a_start_that_fails_is_told_to_the_server(

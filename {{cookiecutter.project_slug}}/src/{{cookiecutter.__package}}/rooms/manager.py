@@ -16,7 +16,7 @@ from .clock import Clock
 from .config import ServiceConfig
 from .connections.connection import Connection, State
 from .connections.drain import reconnect_delay, tell_all
-from .connections.revocation import keep_revoking
+from .connections.revocation import Revocation
 from .connections.roster import Roster
 from .connections.telemetry import record_end
 from .connections.transport import Transport
@@ -74,14 +74,13 @@ class ConnectionManager(Publishing):
         # Whether it is started to serve clients, not to run a command for example.
         self.serving = False
         self._roster = Roster()
-        self._keep_revoking = partial(
-            keep_revoking, self._roster, authenticators, self.end, tuning, run
-        )
+        self._revocation = Revocation(self._roster, authenticators, self.end, tuning, run)
         self._streams = StreamKeeper(
             backend,
             store,
             self._roster,
             self.end,
+            doubt=self._revocation.doubt,
             rows=service.rows,
             held_bytes=config.outbox_bytes,
             tuning=tuning,
@@ -311,7 +310,7 @@ class ConnectionManager(Publishing):
             record_end(connection)
 
     async def _keep(self) -> None:
-        await asyncio.gather(self._streams.keep(self.ensure_rooms), self._keep_revoking())
+        await asyncio.gather(self._streams.keep(self.ensure_rooms), self._revocation.keep())
 
     @contextmanager
     def _guarded(self, connection: Connection) -> Iterator[None]:

@@ -16,7 +16,15 @@ from .history import History, read_history
 from .names import is_room_name
 from .protocol import frames
 from .protocol.closes import Close, CloseConnection, CloseRow
-from .protocol.events import EVERYWHERE, Direct, Ephemeral, Removed, RoomDeleted, SessionEnded
+from .protocol.events import (
+    EVERYWHERE,
+    AccountChanged,
+    Direct,
+    Ephemeral,
+    Removed,
+    RoomDeleted,
+    SessionEnded,
+)
 from .protocol.own import check_to_client
 from .registry import RoomRegistry
 
@@ -163,6 +171,10 @@ class Publishing(RoomRegistry):
     async def end_session(self, session: str) -> None:
         """Close all connections of a session, in whatever process and room."""
         await self._streams.send(EVERYWHERE, SessionEnded(session=session))
+
+    async def account_changed(self, account: str) -> None:
+        """Close all connections of an account whose identity no longer holds, wherever they are."""
+        await self._streams.send(EVERYWHERE, AccountChanged(account=account))
 
     def check_size(self, frame: frames.Frame) -> str:
         """Encode a frame.

@@ -96,7 +96,8 @@ async def test_a_session_tells_who_the_user_is_in_django() -> None:
         user = await database_sync_to_async(User.objects.create_user)(name, is_staff=staff)
         handshake = Handshake(extra={"user": user, "session": None})
         identity = await SessionUsers().authenticate(handshake, "lobby")
-        assert identity == Identity(name, claims={"id": user.pk, "is_staff": staff})
+        claims = {"id": user.pk, "is_staff": staff}
+        assert identity == Identity(name, claims=claims, account=f"{user.pk}")
 
 
 async def test_an_unusable_token_counts_more_than_a_session(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""Sockets of a session close, at the latest a minute later, when their user's right has ended."""
+"""Sockets of a session close when their user's right has ended: at once if Django tells of it."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -25,15 +25,21 @@ from {{cookiecutter.__package}}.web.sessions import SessionUsers
 from ..serving import Start
 from .service import Service
 
-# As soon as it can be asked.
+# Whether users still have their right is asked as soon as it can be, or when Django tells.
 IMPATIENT = Tuning(check_seconds=3600, identity_seconds=0.05)
+PATIENT = Tuning(check_seconds=3600, identity_seconds=3600)
+
+
+@pytest.fixture
+def tuning() -> Tuning:
+    return IMPATIENT
 
 
 @pytest.fixture
 async def service(
-    start: Start, make_manager: Callable[..., ConnectionManager]
+    start: Start, make_manager: Callable[..., ConnectionManager], tuning: Tuning
 ) -> AsyncIterator[Service]:
-    async with start(make_manager(tuning=IMPATIENT)) as running:
+    async with start(make_manager(tuning=tuning)) as running:
         yield running
 
 
@@ -64,7 +70,6 @@ def of_session(**changes: object) -> Callable[[str], object]:
         pytest.param(of_user(is_active=False), id="deactivated"),
         pytest.param(of_user(password="another"), id="password"),
         pytest.param(of_user(username="anna"), id="renamed"),
-        pytest.param(lambda _: User.objects.get(username="ann").delete(), id="deleted"),
         pytest.param(lambda key: Session.objects.filter(pk=key).delete(), id="session-deleted"),
         pytest.param(of_session(expire_date=now() - timedelta(seconds=1)), id="session-expired"),
     ],
@@ -81,6 +86,41 @@ async def test_a_socket_closes_when_its_users_right_has_ended(
             await database_sync_to_async(end)(key_of(headers))
             await ann.expect_close(Close.REMOVED)
         await bea.expect("left", user="ann")
+
+
+def by_django(**changes: object) -> Callable[[User], object]:
+    """Change a user as the admin does."""
+
+    def change(user: User) -> None:
+        for name, value in changes.items():
+            setattr(user, name, value)
+        user.save()
+
+    return change
+
+
+@pytest.mark.parametrize("tuning", [PATIENT])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(by_django(is_active=False), id="deactivated"),
+        pytest.param(by_django(password="another"), id="password"),
+        pytest.param(by_django(username="anna"), id="renamed"),
+        pytest.param(User.delete, id="deleted"),
+    ],
+)
+async def test_a_socket_closes_at_once_when_django_tells_that_its_users_right_has_ended(
+    service: Service, end: Callable[[User], object]
+) -> None:
+    async with service.connect(additional_headers=await log_in("ann")) as ann:
+        await ann.expect("welcome", user="ann")
+        user = await User.objects.aget(username="ann")
+        # Of this it tells too.
+        await database_sync_to_async(by_django(first_name="Ann"))(user)
+        await ann.say("still here")
+        await ann.expect_message("still here", "ann")
+        await database_sync_to_async(end)(user)
+        await ann.expect_close(Close.REMOVED)
 
 
 async def identify(username: str, session: SessionBase | None = None) -> Identity:

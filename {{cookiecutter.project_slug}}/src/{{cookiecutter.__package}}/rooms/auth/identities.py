@@ -16,7 +16,8 @@ class Identity:
     """Who a client is, and what it may do.
 
     `rooms` are those that it opens by name; None for every room without a password. `expires` and
-    `issued` are in seconds since the epoch. Ending `session` ends the client's connections.
+    `issued` are in seconds since the epoch. Ending `session` ends the client's connections. When
+    `account` is said to have changed, its authenticator is asked at once whether this still holds.
     `proof` is what its authenticator needs in `still_holds`; nobody else is told of it.
     """
 
@@ -28,6 +29,7 @@ class Identity:
     may_publish: bool = True
     rooms: Collection[str] | None = None
     session: str | None = None
+    account: str | None = None
     proof: Any = field(default=None, repr=False, compare=False)
 
     def opens(self, room: Room) -> bool:
@@ -68,8 +70,9 @@ class Authenticator(Protocol):
     async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:
         """Tell of each identity that this authenticator gave whether it still holds.
 
-        It is asked about once a minute for all connections of the process; those whose identity
-        does not hold are closed with REMOVED. If it fails, they stay until the next time.
+        It is asked about once a minute for all connections of the process, and at once for those
+        of an account that changed; those whose identity does not hold are closed with REMOVED. If
+        it fails, they stay until the next time.
         """
         return [True] * len(identities)
 

@@ -16,36 +16,58 @@ logger = logging.getLogger(__name__)
 End = Callable[[Connection, Close], None]
 
 
-async def keep_revoking(
-    roster: Roster,
-    authenticators: Sequence[Authenticator],
-    end: End,
-    tuning: Tuning,
-    run: RunContext,
-) -> None:
-    """Ask about once a minute which identities still hold, until it is cancelled.
+class Revocation:
+    """Asks the authenticators which identities still hold; `run` goes around each question."""
 
-    `run` goes around each question.
-    """
-    while True:
-        await asyncio.sleep(tuning.identity_seconds)
-        for authenticator in authenticators:
+    def __init__(
+        self,
+        roster: Roster,
+        authenticators: Sequence[Authenticator],
+        end: End,
+        tuning: Tuning,
+        run: RunContext,
+    ) -> None:
+        self._roster = roster
+        self._authenticators = authenticators
+        self._end = end
+        self._tuning = tuning
+        self._run = run
+        self._doubted: asyncio.Queue[str] = asyncio.Queue()
+
+    def doubt(self, account: str) -> None:
+        """Have it asked at once whether the identities of an account still hold."""
+        self._doubted.put_nowait(account)
+
+    async def keep(self) -> None:
+        """Ask about all once a minute, and about who is doubted, until it is cancelled."""
+        await asyncio.gather(self._keep_asking(), self._keep_answering_doubts())
+
+    async def _keep_asking(self) -> None:
+        while True:
+            await asyncio.sleep(self._tuning.identity_seconds)
+            await self._ask(self._roster.admitted())
+
+    async def _keep_answering_doubts(self) -> None:
+        while True:
+            account = await self._doubted.get()
+            admitted = self._roster.admitted()
+            await self._ask([one for one in admitted if one.admission.identity.account == account])
+
+    async def _ask(self, connections: Sequence[Connection]) -> None:
+        for authenticator in self._authenticators:
+            theirs = [one for one in connections if one.admission.authenticator is authenticator]
             try:
-                async with run():
-                    await _revoke(roster, authenticator, end)
+                if theirs:
+                    async with self._run():
+                        await self._revoke(authenticator, theirs)
             except Exception:
                 # Nobody knows, so all stay until the next time.
                 logger.exception("It can't be told which identities still hold")
 
-
-async def _revoke(roster: Roster, authenticator: Authenticator, end: End) -> None:
-    admitted = roster.admitted()
-    theirs = [one for one in admitted if one.admission.authenticator is authenticator]
-    if not theirs:
-        return
-    identities = [one.admission.identity for one in theirs]
-    holds = await authenticator.still_holds(identities)
-    for connection, identity, holding in list(zip(theirs, identities, holds, strict=True)):
-        # It may have been renewed meanwhile.
-        if not holding and connection.admission.identity is identity:
-            end(connection, Close.REMOVED)
+    async def _revoke(self, authenticator: Authenticator, theirs: Sequence[Connection]) -> None:
+        identities = [one.admission.identity for one in theirs]
+        holds = await authenticator.still_holds(identities)
+        for connection, identity, holding in list(zip(theirs, identities, holds, strict=True)):
+            # It may have been renewed meanwhile.
+            if not holding and connection.admission.identity is identity:
+                self._end(connection, Close.REMOVED)

@@ -11,7 +11,7 @@ from ..connections.connection import Connection
 from ..connections.roster import Roster
 from ..errors import LogLostError, UnavailableError
 from ..protocol.closes import Close, CloseRow
-from ..protocol.events import Entry, Event, Removed, RoomDeleted, SessionEnded
+from ..protocol.events import AccountChanged, Entry, Event, Removed, RoomDeleted, SessionEnded
 from ..tasks import end_tasks
 from ..tuning import Tuning
 from .links import Links
@@ -32,6 +32,7 @@ class StreamKeeper:
         roster: Roster,
         end: Callable[[Connection, CloseRow], None],
         *,
+        doubt: Callable[[str], None],
         rows: Mapping[str, CloseRow],
         held_bytes: int,
         tuning: Tuning,
@@ -41,6 +42,7 @@ class StreamKeeper:
         self._roster = roster
         self._rows = rows
         self._end = end
+        self._doubt = doubt
         self._tuning = tuning
         self._streams: dict[str, Stream] = {}
         self.send = self._links.send
@@ -183,6 +185,8 @@ class StreamKeeper:
             case SessionEnded():
                 theirs = [one for one in self._roster.everyone() if one.session == event.session]
                 self._end_all(theirs, Close.REMOVED)
+            case AccountChanged():
+                self._doubt(event.account)
             case Removed():
                 # A connection that is not admitted yet has an empty name.
                 members = self._roster.members(room) if event.user else []

@@ -87,8 +87,15 @@ class SessionEnded(_Event):
     session: str
 
 
+class AccountChanged(_Event):
+    """The identities of an account may no longer hold, in whatever room."""
+
+    kind: Literal["account-changed"] = "account-changed"
+    account: str
+
+
 Told = MemberJoined | MemberLeft | Ephemeral | Direct
-Event = Entry | Told | Removed | RoomDeleted | SessionEnded
+Event = Entry | Told | Removed | RoomDeleted | SessionEnded | AccountChanged
 events: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 # What concerns every room goes by this name, which no room can have.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from channels.sessions import InstanceSessionWrapper
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.timezone import now
 
 from ..rooms.auth.handshake import Handshake
@@ -63,7 +64,13 @@ class SessionUsers(Authenticator):
         claims = {"id": user.pk, "is_staff": getattr(user, "is_staff", False)}
         session = handshake.extra.get("session")
         proof = Proof(user.pk, getattr(session, "session_key", None), user.get_session_auth_hash())
-        return Identity(name, claims=claims, session=session_name(session), proof=proof)
+        return Identity(
+            name,
+            claims=claims,
+            session=session_name(session),
+            account=account_name(user),
+            proof=proof,
+        )
 
     async def still_holds(self, identities: Sequence[Identity]) -> Sequence[bool]:
         """Look up the users and their sessions, however many, by one query each."""
@@ -94,6 +101,11 @@ def _live_sessions(keys: Collection[str]) -> Collection[str]:
         kept = store.get_model_class().objects.filter(expire_date__gt=now())
         return set(kept.in_bulk(keys))
     return {key for key in keys if store(key).load()}
+
+
+def account_name(user: AbstractBaseUser) -> str:
+    """Name a user in a way that no change touches."""
+    return f"{user.pk}"
 
 
 def session_name(session: object) -> str | None:
