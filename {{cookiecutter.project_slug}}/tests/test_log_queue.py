@@ -107,8 +107,8 @@ async def test_the_end_of_a_process_writes_what_waits(tmp_path: Path) -> None:
 async def test_an_end_waits_as_long_as_somebody_takes_lines(tmp_path: Path) -> None:
     code = (
         f"{LOGS}\nfrom {about.PACKAGE}.server.log_queue import flush_log\n"
-        "for _ in range(600): logger.warning('x' * 1_000)\n"
-        "flush_log(0.5)\nos._exit(0)"
+        "for _ in range(1_200): logger.warning('x' * 1_000)\n"
+        "flush_log(1)\nos._exit(0)"
     )
     printed = b""
     reading, writing = os.pipe()
@@ -118,7 +118,7 @@ async def test_an_end_waits_as_long_as_somebody_takes_lines(tmp_path: Path) -> N
             printed += data
             await asyncio.sleep(0.1)
     os.close(reading)
-    assert printed.count(b"\n") == 600
+    assert printed.count(b"\n") == 1_200
 
 
 async def test_a_process_ends_though_nobody_reads_its_log(tmp_path: Path) -> None:

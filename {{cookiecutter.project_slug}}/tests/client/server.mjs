@@ -112,10 +112,17 @@ export class Way {
   }
 }
 
+/** Wait until a room's log has a message, whoever heard of it. */
+export const isSaid = (room, body) =>
+  until(`${body} to be said`, async () => {
+    const { messages } = await call("GET", `/rooms/${room}/messages`);
+    return messages.some((message) => message.body === body);
+  });
+
 /** Wait for a condition; say what was waited for in vain. */
 export async function until(what, condition, limit = 10_000) {
   const deadline = Date.now() + limit;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) {
       throw new Error(`waited ${limit} ms for ${what}`);
     }

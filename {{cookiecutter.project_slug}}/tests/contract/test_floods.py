@@ -61,7 +61,7 @@ async def test_a_request_that_does_not_end_is_cut_off(
     service: Service, monkeypatch: pytest.MonkeyPatch, sent: str, drop: str, answers: int
 ) -> None:
     # What comes at once is answered in time on a busy machine too.
-    monkeypatch.setattr(RequestProtocol, "limit_seconds", 0.5 if answers else 0.1)
+    monkeypatch.setattr(RequestProtocol, "limit_seconds", 1 if answers else 0.1)
     async with service.opened(sent) as streams:
         answered = await within("the end of a request that does not end", trickle(streams, drop))
         assert answered.count(b"HTTP/1.1 200") == answers
@@ -79,7 +79,7 @@ async def test_a_request_in_pieces_is_answered(service: Service) -> None:
 async def test_the_limit_on_requests_ends_no_socket(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(RequestProtocol, "limit_seconds", 0.5)
+    monkeypatch.setattr(RequestProtocol, "limit_seconds", 1)
     async with service.join("ann") as ann:
         async with service.opened() as (reader, _):
             await within("the end of a connection that came later", reader.read())

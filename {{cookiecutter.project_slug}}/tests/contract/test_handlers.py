@@ -693,7 +693,7 @@ async def test_a_flood_behind_a_handler_that_waits_is_bounded_and_nothing_is_los
 ) -> None:
     def impatient(*args: Any, **more: Any) -> uvicorn.Config:
         settings = uvicorn_config(*args, **more)
-        settings.ws_ping_interval = settings.ws_ping_timeout = 0.1
+        settings.ws_ping_interval, settings.ws_ping_timeout = 0.1, 0.5
         return settings
 
     monkeypatch.setattr(server, "uvicorn_config", impatient)
@@ -704,7 +704,7 @@ async def test_a_flood_behind_a_handler_that_waits_is_bounded_and_nothing_is_los
         what = [f"{number}:{'x' * 50_000}" for number in range(100)]
         sending = asyncio.create_task(send_all(ann, what))
         # Longer than a client has to answer a ping.
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.8)
         assert not sending.done(), "all was read while nothing was handled"
         handler.may_go_on.set()
         await within("what is sent", sending)
