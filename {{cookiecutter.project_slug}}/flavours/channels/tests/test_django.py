@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
@@ -140,17 +140,45 @@ def test_another_database_than_sqlite_has_to_be_migrated_first(
         call_command("migrate", "realtime", verbosity=0)
 
 
+PREPARE = f"import django; django.setup(); import {tables.__name__} as it; it.prepare_tables()"
+# Another holds the file, until this process waits for it, or for ever.
+HELD = """
+import sqlite3, sys, time
+holder = sqlite3.connect(sys.argv[1], isolation_level=None)
+holder.execute("BEGIN IMMEDIATE")
+time.sleep = lambda _: {meanwhile}
+"""
+
+
+def prepare(tmp_path: Path, code: str) -> Coroutine[None, None, tuple[int, str]]:
+    """Run code for a database that is not made yet, in a process."""
+    file = tmp_path / "fresh.sqlite3"
+    settings = {
+        "DATABASE_URL": f"sqlite:///{file}",
+        "DJANGO_SETTINGS_MODULE": f"{tables.__name__.partition('.')[0]}.settings",
+    }
+    return run_to_end(tmp_path, [*script(tmp_path, code), str(file)], **settings)
+
+
 @PROCESS_TIMEOUT
 async def test_processes_that_start_at_once_make_the_tables_once(tmp_path: Path) -> None:
-    package = tables.__name__.partition(".")[0]
-    code = f"import django; django.setup(); import {tables.__name__} as it; it.prepare_tables()"
-    settings = {
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'fresh.sqlite3'}",
-        "DJANGO_SETTINGS_MODULE": f"{package}.settings",
-    }
-    command = script(tmp_path, code)
-    both = await asyncio.gather(*(run_to_end(tmp_path, command, **settings) for _ in range(2)))
+    both = await asyncio.gather(*(prepare(tmp_path, PREPARE) for _ in range(2)))
     assert both == [(0, ""), (0, "")]
+
+
+@PROCESS_TIMEOUT
+@pytest.mark.parametrize(
+    ("meanwhile", "ended"),
+    [
+        ("holder.rollback()", (0, "")),
+        ("None", (1, "DATABASE_URL: database is locked\n")),
+    ],
+)
+async def test_a_file_that_another_process_makes_is_waited_for(
+    meanwhile: str, ended: tuple[int, str], tmp_path: Path
+) -> None:
+    held = HELD.format(meanwhile=meanwhile)
+    assert await prepare(tmp_path, f"{held}\n{PREPARE}") == ended
 
 
 class Teams(RoomHandler):

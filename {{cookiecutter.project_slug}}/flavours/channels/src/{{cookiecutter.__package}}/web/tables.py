@@ -1,17 +1,20 @@
 """The tables that a start needs."""
 
 import sys
+import time
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+
+_TRIES = 50
 
 
 def prepare_tables() -> None:
     """Make the tables on SQLite; elsewhere end the process if they are not there."""
     try:
-        connection.ensure_connection()
+        _connect()
     except (DatabaseError, ImproperlyConfigured) as error:
         sys.exit(f"DATABASE_URL: {error}")
     if connection.vendor == "sqlite":
@@ -22,3 +25,16 @@ def prepare_tables() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         sys.exit("The database lacks tables: run `uv run python manage.py migrate` first")
+
+
+def _connect() -> None:
+    """Connect, also while another process makes the file of SQLite, which waits for nobody then."""
+    for left in reversed(range(_TRIES)):
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlite_errorname", None) != "SQLITE_BUSY" or not left:
+                raise
+            time.sleep(0.1)
+        else:
+            return
