@@ -135,6 +135,16 @@ class Project:
         kept = (path for path in paths if not left.intersection(path.parts))
         return sorted(str(path) for path in kept if not re.search(r"_cache|^\.cov", str(path)))
 
+    def files_unlike(self, other: "Project") -> list[str]:
+        """List its files that another project lacks, or has with other content."""
+        shared = set(other.files())
+        return [
+            name
+            for name in self.files()
+            if name not in shared
+            or (self.path / name).read_bytes() != (other.path / name).read_bytes()
+        ]
+
     def pythons(self) -> list[tuple[tuple[int, ...], str]]:
         """Find the released interpreters of uv and pyenv that it may run with: versions, paths."""
         listing = ("uv", "python", "list", "--only-installed", "--output-format", "json")

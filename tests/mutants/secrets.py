@@ -155,7 +155,13 @@ if _header(token)["alg"] == "HS256":
     ),
     Mutant(
         "all are asked about when one account changed",
-        [replace("Revocation._keep_answering_doubts", "one.admission.identity.account == account", "True")],
+        [
+            replace(
+                "Revocation._keep_answering_doubts",
+                "one.admission.identity.account == account",
+                "True",
+            )
+        ],
         "rooms/test_identities.py"
         "::test_the_identities_of_an_account_that_changed_are_asked_about_at_once",
     ),

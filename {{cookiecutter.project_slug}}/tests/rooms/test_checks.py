@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -253,6 +254,27 @@ async def test_a_task_that_swallows_its_cancellation_is_ended() -> None:
     await within("the end", end_tasks(task))
     assert swallowed.is_set()
     assert task.cancelled()
+
+
+async def test_a_stop_ends_a_check_that_swallows_a_cancellation(
+    make_manager: Callable[..., ConnectionManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swallowing = asyncio.Event()
+
+    async def swallow(names: set[str]) -> set[str]:
+        if not swallowing.is_set():
+            swallowing.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return names
+
+    manager = make_manager(tuning=Tuning(check_seconds=0.01))
+    monkeypatch.setattr(manager.store, "existing", swallow)
+    before = asyncio.all_tasks()
+    await manager.start()
+    await within("a check", swallowing.wait())
+    await within("the stop", manager.stop())
+    assert asyncio.all_tasks() == before
 
 
 async def test_the_keeper_outlives_a_long_outage(

@@ -128,7 +128,7 @@ async def test_a_client_that_reads_slowly_gets_all(
     manager = make_manager(
         redis_url=behind[0].config.redis_url,
         outbox_bytes=OUTBOX_BYTES,
-        tuning=Tuning(check_seconds=3600, stalled_seconds=1),
+        tuning=Tuning(check_seconds=3600, stalled_seconds=0.2),
     )
     slow = Socket()
 

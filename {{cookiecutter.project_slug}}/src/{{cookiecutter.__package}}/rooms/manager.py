@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from .auth.handshake import Handshake
 from .auth.identities import Guests
@@ -29,7 +29,7 @@ from .protocol import frames
 from .protocol.closes import Advice, Close, CloseConnection, CloseRow
 from .publishing import Publishing
 from .service import Parts, Service
-from .tasks import RunContext, end_tasks
+from .tasks import RunContext, Work, end_tasks
 from .tuning import DEFAULT, Tuning
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class ConnectionManager(Publishing):
         )
         # Set when it has started, or failed to.
         self.started = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._keepers: list[asyncio.Task[None]] = []
         self._returning = 0
 
     @property
@@ -142,7 +142,7 @@ class ConnectionManager(Publishing):
         Raises:
             Exception: a part failed to start.
         """
-        if self._keeper is not None:
+        if self._keepers:
             return
         self.loop = asyncio.get_running_loop()
         # Before the parts, which may say something to a room.
@@ -160,15 +160,18 @@ class ConnectionManager(Publishing):
             self.started.set()
             raise
         self.serving = True
-        self._keeper = asyncio.create_task(self._keep())
+        # One by one: what gathers them would end with the first, and leave one that was cancelled
+        # in vain.
+        keeping = [*self._streams.keep(self.ensure_rooms), *self._revocation.keep()]
+        self._keepers = [asyncio.create_task(one) for one in keeping]
         self.started.set()
 
     async def stop(self) -> None:
         """Release the backend; call it when no connection is left."""
-        if self._keeper:
+        if self._keepers:
             self.serving_in[os.getpid()].remove(self)
-            keeper, self._keeper = self._keeper, None
-            await end_tasks(keeper)
+            keepers, self._keepers = self._keepers, []
+            await end_tasks(*keepers)
         await self._handling.rooms.stop(self.config.drain_seconds)
         await self._parts.stop()
         await self._streams.stop()
@@ -220,7 +223,7 @@ class ConnectionManager(Publishing):
         """Take what a client sent; return once more may be read of it."""
         await self._inbound.take(connection, text_or_bytes)
 
-    def spawn(self, work: Coroutine[Any, Any, None], room: str | None = None) -> asyncio.Task[None]:
+    def spawn(self, work: Work, room: str | None = None) -> asyncio.Task[None]:
         """Run something until a room's last client has left this process.
 
         Without a room, or where nobody is there, it runs until its end or the stop.
@@ -308,9 +311,6 @@ class ConnectionManager(Publishing):
             connection.forget(by_server)
             self._roster.remove(connection)
             record_end(connection)
-
-    async def _keep(self) -> None:
-        await asyncio.gather(self._streams.keep(self.ensure_rooms), self._revocation.keep())
 
     @contextmanager
     def _guarded(self, connection: Connection) -> Iterator[None]:

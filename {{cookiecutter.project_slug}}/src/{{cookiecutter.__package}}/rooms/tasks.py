@@ -11,6 +11,7 @@ logger = logging.getLogger(__name__)
 
 # What a framework needs around work of the owner's.
 RunContext = Callable[[], AbstractAsyncContextManager[object]]
+Work = Coroutine[Any, Any, None]
 
 
 async def end_tasks(*tasks: asyncio.Task[None]) -> None:
@@ -58,7 +59,7 @@ class Spawner:
         self._begin = asyncio.Event()
         self._begin.set()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Work) -> asyncio.Task[None]:
         """Run something; an error is logged."""
         task = asyncio.get_running_loop().create_task(
             self._work(work), context=self._context.copy()
@@ -82,7 +83,7 @@ class Spawner:
         while self._tasks:
             await end_tasks(*self._tasks)
 
-    async def _work(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _work(self, work: Work) -> None:
         try:
             await self._begin.wait()
             async with self._run():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..auth.identities import Authenticator
 from ..protocol.closes import Close
-from ..tasks import RunContext
+from ..tasks import RunContext, Work
 from ..tuning import Tuning
 from .connection import Connection
 from .roster import Roster
@@ -38,9 +38,9 @@ class Revocation:
         """Have it asked at once whether the identities of an account still hold."""
         self._doubted.put_nowait(account)
 
-    async def keep(self) -> None:
-        """Ask about all once a minute, and about who is doubted, until it is cancelled."""
-        await asyncio.gather(self._keep_asking(), self._keep_answering_doubts())
+    def keep(self) -> Sequence[Work]:
+        """Ask about all once a minute, and about who is doubted, until each is cancelled."""
+        return self._keep_asking(), self._keep_answering_doubts()
 
     async def _keep_asking(self) -> None:
         while True:

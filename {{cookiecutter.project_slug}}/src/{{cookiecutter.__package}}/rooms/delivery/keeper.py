@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -12,7 +12,7 @@ from ..connections.roster import Roster
 from ..errors import LogLostError, UnavailableError
 from ..protocol.closes import Close, CloseRow
 from ..protocol.events import AccountChanged, Entry, Event, Removed, RoomDeleted, SessionEnded
-from ..tasks import end_tasks
+from ..tasks import Work, end_tasks
 from ..tuning import Tuning
 from .links import Links
 from .stream import Stream
@@ -86,13 +86,12 @@ class StreamKeeper:
                 await stream.wait_for(position)
         return Appended(position, duplicate)
 
-    async def keep(self, ensure_rooms: Callable[[], Awaitable[None]]) -> None:
-        """Renew the leases and check the streams from time to time, until it is cancelled.
+    def keep(self, ensure_rooms: Callable[[], Awaitable[None]]) -> Sequence[Work]:
+        """Renew the leases, and check the streams, from time to time, until each is cancelled.
 
         After the backend was away, `ensure_rooms` comes first.
         """
-        # Unlike a task group it passes on a second cancellation: the first may be swallowed.
-        await asyncio.gather(self._keep_leases(), self._keep_checking(ensure_rooms))
+        return self._keep_leases(), self._keep_checking(ensure_rooms)
 
     async def check(self) -> None:
         """Renew the leases, and find what no bell told of.

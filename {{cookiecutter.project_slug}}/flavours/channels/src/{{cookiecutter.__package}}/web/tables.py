@@ -29,12 +29,12 @@ def prepare_tables() -> None:
 
 def _connect() -> None:
     """Connect, also while another process makes the file of SQLite, which waits for nobody then."""
-    for left in reversed(range(_TRIES)):
+    tries = _TRIES
+    while True:
+        tries -= 1
         try:
-            connection.ensure_connection()
+            return connection.ensure_connection()
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlite_errorname", None) != "SQLITE_BUSY" or not left:
+            if getattr(error.__cause__, "sqlite_errorname", None) != "SQLITE_BUSY" or not tries:
                 raise
-            time.sleep(0.1)
-        else:
-            return
+        time.sleep(0.1)
