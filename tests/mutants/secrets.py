@@ -158,7 +158,7 @@ if _header(token)["alg"] == "HS256":
         [
             replace(
                 "Revocation._keep_answering_doubts",
-                "one.admission.identity.account == account",
+                "one.admission.identity.account in doubted",
                 "True",
             )
         ],

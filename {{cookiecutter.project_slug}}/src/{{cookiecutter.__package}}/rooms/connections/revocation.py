@@ -14,6 +14,7 @@ from .roster import Roster
 logger = logging.getLogger(__name__)
 
 End = Callable[[Connection, Close], None]
+_TOGETHER_SECONDS = 0.1
 
 
 class Revocation:
@@ -32,11 +33,13 @@ class Revocation:
         self._end = end
         self._tuning = tuning
         self._run = run
-        self._doubted: asyncio.Queue[str] = asyncio.Queue()
+        self._doubted: set[str] = set()
+        self._told = asyncio.Event()
 
     def doubt(self, account: str) -> None:
         """Have it asked at once whether the identities of an account still hold."""
-        self._doubted.put_nowait(account)
+        self._doubted.add(account)
+        self._told.set()
 
     def keep(self) -> Sequence[Work]:
         """Ask about all once a minute, and about who is doubted, until each is cancelled."""
@@ -49,9 +52,13 @@ class Revocation:
 
     async def _keep_answering_doubts(self) -> None:
         while True:
-            account = await self._doubted.get()
+            await self._told.wait()
+            # Whoever changes many accounts has few questions asked.
+            await asyncio.sleep(_TOGETHER_SECONDS)
+            self._told.clear()
+            doubted, self._doubted = self._doubted, set()
             admitted = self._roster.admitted()
-            await self._ask([one for one in admitted if one.admission.identity.account == account])
+            await self._ask([one for one in admitted if one.admission.identity.account in doubted])
 
     async def _ask(self, connections: Sequence[Connection]) -> None:
         for authenticator in self._authenticators:
