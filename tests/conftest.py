@@ -50,11 +50,10 @@ def flavour(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def project(
-    flavour: str, prepared: Callable[[str], Project], tmp_path_factory: pytest.TempPathFactory
-) -> Project:
+def project(flavour: str, prepared: Callable[[str], Project], tmp_path: Path) -> Project:
     """A rendered project of the test's own, in an environment that all tests share."""
-    return prepared(flavour).copy(tmp_path_factory.mktemp("project"))
+    # There it is removed after the test: hundreds take half a minute in the end.
+    return prepared(flavour).copy(tmp_path / "project")
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ class Project:
         self,
         *command: str,
         environment: Mapping[str, str] | None = None,
-        limit: float = 800,
+        limit: float = 1_400,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the project, as its owner would; `limit` in seconds."""

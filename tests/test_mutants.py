@@ -17,7 +17,8 @@ from .mutating import TextReplacement
 from .project import FLAVOURS, SHARED_TESTS, Project, clean_environment
 
 LIMIT_SECONDS = 60
-WHOLE_LIMIT_SECONDS = 700
+# Beside a load as large as this run it takes ten minutes.
+WHOLE_LIMIT_SECONDS = 1_400
 # A broken service often leaves a test waiting: a shorter limit makes this file twice as fast.
 SHORTER_LIMIT = TextReplacement("waiting.py", "\nLIMIT_SECONDS = 10.0\n", "\nLIMIT_SECONDS = 2.0\n")
 
