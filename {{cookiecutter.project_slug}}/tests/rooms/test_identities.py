@@ -238,8 +238,9 @@ async def test_the_identities_of_an_account_that_changed_are_asked_about_at_once
     manager = identifying(attic, Guests(allowed=False), revoking, tuning=PATIENT)
     async with inside(manager, Handshake()) as ann, inside(manager, REVOKED) as bea:
         await manager.start()
-        for user in ("ann", "cid"):
+        for user in ("ann", "cid", "ann"):
             await manager.account_changed(f"account of {user}")
+            await asyncio.sleep(0)
         assert [one.user for one in await within("a question", revoking.asked.get())] == ["ann"]
         for _ in range(2):
             await manager.account_changed("account of bea")
